@@ -1,0 +1,1 @@
+"""The hand: argument parsing and printing only."""

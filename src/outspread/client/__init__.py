@@ -1,0 +1,1 @@
+"""The visitor: submits, watches and fetches through the controller port."""

@@ -1,0 +1,41 @@
+"""The controller port: the one door through which workers and clients reach a controller.
+
+Two implementations: in the same process (``embedded``), and over HTTP. With ``values``, all of the controller that
+``worker`` and ``client`` may import.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from outspread.controller.values import Exchange, Orders, Report, RunDetail, RunSpec, RunSummary
+
+
+class ControllerPort(Protocol):
+    """What a controller does for those outside it."""
+
+    async def submit(self, run: RunSpec) -> None:
+        """Accept a run. Idempotent: the same id with the same content again changes nothing; other content is a UserError."""
+        ...
+
+    async def exchange(self, call: Exchange) -> Orders:
+        """Take what a worker has to say and answer with work and news; at once if there is any, else within ``wait_s``.
+
+        Reports of a seat or attempt whose fence is old change nothing, and its seat comes back as stale.
+        """
+        ...
+
+    def watch(self, run_id: str) -> AsyncIterator[Report]:
+        """Yield what happens in a run, from its first event to RunFinished, after which it ends."""
+        ...
+
+    async def cancel(self, run_id: str, reason: str) -> None:
+        """Hand out no more of the run's jobs and tell its sessions to end. Final; idempotent."""
+        ...
+
+    async def history(self, *, limit: int = 20, project_root: str = "") -> list[RunSummary]:
+        """Return the latest runs, newest first; of one project directory if named."""
+        ...
+
+    async def run_detail(self, run_id: str) -> RunDetail:
+        """Return a run by its id or an unambiguous beginning of it; UserError when there is none."""
+        ...

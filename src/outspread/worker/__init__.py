@@ -1,0 +1,1 @@
+"""Doing it: carry a session through the jobs of a run and report."""
