@@ -1,0 +1,38 @@
+# make demo   makes the environment in .venv and runs examples/hello
+# make test   makes the environment, installs what the tests need, checks everything and runs all tests
+# make bench  prints what Outspread costs, beside the yardsticks of the machine
+# make format puts the code into the one form
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check unit bench format clean
+
+demo: $(READY)
+	@sh tools/demo.sh $(BIN)
+
+test: $(READY)
+	@sh tools/debian-packages.sh
+	@$(MAKE) --no-print-directory check
+	@$(BIN)/pytest $(PYTEST_ARGS)
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+bench: $(READY)
+	@$(BIN)/python -m bench
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+$(READY): requirements.lock pyproject.toml tools/make-venv.sh
+	@sh tools/make-venv.sh $(VENV)
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis .import_linter_cache

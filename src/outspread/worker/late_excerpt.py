@@ -1,0 +1,24 @@
+"""What a "running late" warning shows of a script's output: only what is new since the last one, and only its end."""
+
+_SHOWN_LINES = 10
+_SHOWN_WITHOUT_CUT = 13
+
+
+def late_excerpt(output: str, seen: int) -> str:
+    """Return the warning's text for ``output``, of which the first ``seen`` characters were there at the last warning.
+
+    What is new begins with the start of the last line shown before; more than a screenful is cut to its last lines.
+    """
+    if not output.strip():
+        return "Output still empty."
+    if seen and len(output) == seen:
+        return "Output unchanged."
+    start = output.rfind("\n", 0, seen) + 1 if seen else 0
+    new = output[start:].strip("\n")
+    lines = new.split("\n")
+    if len(lines) > _SHOWN_WITHOUT_CUT:
+        hidden = len(lines) - _SHOWN_LINES
+        new = "\n".join([f"(... {hidden} lines above ...)", *lines[-_SHOWN_LINES:]])
+    elif start:
+        new = f"(...)\n{new}"
+    return f"Current output:\n{new}"
