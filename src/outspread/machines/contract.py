@@ -62,10 +62,14 @@ class ScriptEnd(Struct, frozen=True):
 
 
 class FetchedPaths(Struct, frozen=True):
-    """What came of a fetch: patterns that matched nothing are named, not an error."""
+    """What came of a fetch: patterns that matched nothing are named, not an error.
+
+    ``refused`` names what was matched and not taken: devices, sockets, and links that lead outside what was fetched.
+    """
 
     files: int
     missing: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
 
 
 class Shell(Protocol):

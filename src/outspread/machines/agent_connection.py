@@ -1,0 +1,243 @@
+"""Our end of an agent's stream: one command at a time, its output as it arrives, and how it ended.
+
+The agent is the other end (``agent``), where the frames are described. What commands mean is ``agent_shell``.
+"""
+
+import asyncio
+import contextlib
+import socket
+from typing import IO
+
+from msgspec import Struct
+
+from outspread.errors import ConnectionLostError
+from outspread.machines import agent
+from outspread.machines.contract import OutputSink, ScriptEnd
+
+#: The longest limit that is sent: a year.
+_LONGEST_S = 366 * 24 * 3600.0
+#: How much longer than the agent itself needs we wait for its word that a command was killed.
+_KILL_PATIENCE_S = agent.KILL_WITHIN_S + 20.0
+_READ_BYTES = 256 * 1024
+
+
+class Command(Struct, frozen=True):
+    """What the agent is asked to run. ``argv[0]`` is an absolute path; ``script`` is all of its standard input."""
+
+    argv: tuple[str, ...]
+    kill_after_s: float
+    script: bytes = b""
+    separate_errors: bool = False
+
+
+class _Running:
+    """The command in hand: where its output goes and how its end becomes known."""
+
+    def __init__(self, output: OutputSink, errors: OutputSink, ended: "asyncio.Future[ScriptEnd]") -> None:
+        self.output = output
+        self.errors = errors
+        self.ended = ended
+        self.unacknowledged = 0
+        self.acknowledged = asyncio.Event()
+        self.sink_error: Exception | None = None
+
+
+class AgentConnection:
+    """A stream with an agent at its other end. Belongs to one event loop, from ``open`` to ``close``."""
+
+    def __init__(self, stream: socket.socket, machine: str) -> None:
+        """Take over ``stream``; ``machine`` is its name in errors."""
+        self._machine = machine
+        self._stream = stream
+        self._loop = asyncio.get_running_loop()
+        self._incoming = bytearray()
+        self._outgoing = bytearray()
+        self._running: _Running | None = None
+        self._ready: asyncio.Future[None] = self._loop.create_future()
+        self._lost = ""
+        stream.setblocking(False)
+        self._loop.add_reader(stream.fileno(), self._receive)
+
+    @property
+    def is_lost(self) -> bool:
+        return bool(self._lost)
+
+    def close(self) -> None:
+        """Close the stream, upon which the agent ends its command and itself. Idempotent."""
+        self._lose("the connection was closed")
+
+    def expect_ready(self) -> None:
+        """Forget that the agent was ready: a new one is about to say so."""
+        self._ready = self._loop.create_future()
+
+    async def ready(self) -> None:
+        """Return once the agent serves; raises ConnectionLostError when it never will."""
+        if self._lost:
+            raise self._lost_error()
+        await asyncio.shield(self._ready)
+
+    async def run(
+        self,
+        command: Command,
+        *,
+        output: OutputSink,
+        errors: OutputSink | None = None,
+        stdin: IO[bytes] | None = None,
+    ) -> ScriptEnd:
+        """Run ``command`` to its end. Cancelled, or when a sink raises, its whole process tree is killed first."""
+        if self._lost:
+            raise self._lost_error()
+        assert self._running is None, "one command at a time"
+        running = _Running(output, errors or output, self._loop.create_future())
+        self._running = running
+        try:
+            self._send(agent.RUN, _run_payload(command, streamed=stdin is not None))
+            if stdin is not None:
+                await self._stream_input(running, stdin)
+            end = await asyncio.shield(running.ended)
+        except asyncio.CancelledError:
+            await self._kill(running)
+            raise
+        except OSError:  # reading our own input failed
+            await self._kill(running)
+            raise
+        finally:
+            self._running = None
+            if running.ended.done() and not running.ended.cancelled():
+                running.ended.exception()  # seen, even if it came after we stopped waiting
+        if running.sink_error is not None:
+            raise running.sink_error
+        return end
+
+    async def _stream_input(self, running: _Running, stdin: IO[bytes]) -> None:
+        while piece := stdin.read(agent.PIECE_BYTES):
+            while running.unacknowledged + len(piece) > agent.WINDOW_BYTES and not running.ended.done():
+                running.acknowledged.clear()
+                await running.acknowledged.wait()
+            if running.ended.done():
+                return
+            running.unacknowledged += len(piece)
+            self._send(agent.INPUT, piece)
+        self._send(agent.INPUT)
+
+    async def _kill(self, running: _Running) -> None:
+        """Have the command killed and wait for the word that it is; further cancellations do not hurry this."""
+        if running.ended.done():
+            return
+        self._send(agent.KILL)
+        give_up = self._loop.call_later(_KILL_PATIENCE_S, self._lose, "its command could not be killed")
+        try:
+            while not running.ended.done():
+                with contextlib.suppress(asyncio.CancelledError, ConnectionLostError):
+                    await asyncio.shield(running.ended)
+        finally:
+            give_up.cancel()
+
+    def _send(self, kind: bytes, payload: bytes = b"") -> None:
+        if self._lost:
+            return  # whoever waits is told by the future of the command
+        idle = not self._outgoing
+        self._outgoing += agent.frame(kind, payload)
+        if idle:
+            self._flush()
+            if self._outgoing:
+                self._loop.add_writer(self._stream.fileno(), self._flush)
+
+    def _flush(self) -> None:
+        try:
+            while self._outgoing:
+                sent = self._stream.send(self._outgoing)
+                del self._outgoing[:sent]
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._lose(f"the stream broke: {error.strerror}")
+            return
+        self._loop.remove_writer(self._stream.fileno())
+
+    def _receive(self) -> None:
+        try:
+            piece = self._stream.recv(_READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._lose(f"the stream broke: {error.strerror}")
+            return
+        if not piece:
+            self._lose("its agent is gone")
+            return
+        self._incoming += piece
+        while len(self._incoming) >= 5:  # a header
+            end = 5 + int.from_bytes(self._incoming[1:5], "big")
+            if len(self._incoming) < end:
+                return
+            kind, payload = bytes(self._incoming[:1]), bytes(self._incoming[5:end])
+            del self._incoming[:end]
+            self._take(kind, payload)
+
+    def _take(self, kind: bytes, payload: bytes) -> None:
+        if kind == agent.READY:
+            if not self._ready.done():
+                self._ready.set_result(None)
+        elif kind == agent.BROKEN:
+            self._lose(f"its agent failed: {payload.decode(errors='backslashreplace')}")
+        elif self._running is not None:
+            self._take_for(self._running, kind, payload)
+
+    def _take_for(self, running: _Running, kind: bytes, payload: bytes) -> None:
+        if kind in (agent.OUTPUT, agent.ERRORS):
+            self._pass_on(running, running.output if kind == agent.OUTPUT else running.errors, payload)
+        elif kind == agent.TAKEN:
+            running.unacknowledged -= int.from_bytes(payload, "big")
+            running.acknowledged.set()
+        elif kind == agent.END:
+            survivors = int.from_bytes(payload[2:], "big")
+            if survivors:
+                self._lose(f"{survivors} processes of a script could not be killed")
+            else:
+                running.ended.set_result(_script_end(payload[:1], payload[1]))
+                running.acknowledged.set()
+        elif kind == agent.REFUSED:
+            text = payload.decode(errors="backslashreplace")
+            running.ended.set_exception(ConnectionLostError(f"cannot start a command on {self._machine}: {text}"))
+            running.acknowledged.set()
+
+    def _pass_on(self, running: _Running, sink: OutputSink, piece: bytes) -> None:
+        if running.sink_error is not None:
+            return
+        try:
+            sink(piece)
+        except Exception as error:  # noqa: BLE001 - the sink is the caller's: it is raised there, once the command is killed
+            running.sink_error = error
+            self._send(agent.KILL)
+
+    def _lost_error(self) -> ConnectionLostError:
+        return ConnectionLostError(f"lost the connection to {self._machine}: {self._lost}")
+
+    def _lose(self, why: str) -> None:
+        if self._lost:
+            return
+        self._lost = why
+        if not self._loop.is_closed():
+            self._loop.remove_reader(self._stream.fileno())
+            self._loop.remove_writer(self._stream.fileno())
+            if not self._ready.done():
+                self._ready.set_exception(self._lost_error())
+                self._ready.exception()  # seen: nobody needs to have waited for it
+            if self._running is not None and not self._running.ended.done():
+                self._running.ended.set_exception(self._lost_error())
+                self._running.acknowledged.set()
+        self._stream.close()
+
+
+def _run_payload(command: Command, *, streamed: bool) -> bytes:
+    limit_ms = max(1, round(min(command.kill_after_s, _LONGEST_S) * 1000))
+    flags = (agent.STREAMED_INPUT if streamed else 0) | (agent.SEPARATE_ERRORS if command.separate_errors else 0)
+    argv = "\0".join(command.argv).encode("utf-8", "surrogateescape")
+    return b"".join((limit_ms.to_bytes(8, "big"), bytes((flags,)), len(argv).to_bytes(4, "big"), argv, command.script))
+
+
+def _script_end(how: bytes, value: int) -> ScriptEnd:
+    if how == agent.END_EXIT:
+        return ScriptEnd(exit_code=value)
+    return ScriptEnd(exit_code=None, signal=value, timed_out=how == agent.END_TIMED_OUT)

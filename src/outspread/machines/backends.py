@@ -1,0 +1,53 @@
+"""Which backend serves a type: ours, or one that is plugged in through the entry-point group ``outspread.backends``."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from outspread.errors import UserError
+from outspread.machines.contract import MachineBackend
+
+#: A package offers ``TYPE = "module:Class"`` in this group; the class is called without arguments.
+ENTRY_POINT_GROUP = "outspread.backends"
+
+#: Types that a spread.yaml may well name, although this version has no machines for them.
+_KNOWN_ELSEWHERE = frozenset({"adhoc", "google", "humbox", "linode", "lxd", "openstack", "qemu", "testflinger"})
+
+
+def backend_for(backend_type: str) -> MachineBackend:
+    """Return a new backend of this type; raises UserError when there is none."""
+    if backend_type == "sandbox":  # not through its entry point: importlib.metadata costs 30 ms
+        from outspread.machines.sandbox.backend import SandboxBackend
+
+        return SandboxBackend()
+    plugged_in = _entry_points()
+    if backend_type in plugged_in:
+        return plugged_in[backend_type]()
+    if backend_type in _KNOWN_ELSEWHERE:
+        raise UserError(
+            f"cannot use a backend of type {backend_type}: it is not available in this version",
+            hint=f"run with --sandbox, or install a package that offers it in the entry-point group {ENTRY_POINT_GROUP}",
+        )
+    offered = ", ".join(sorted({"sandbox", *plugged_in}))
+    raise UserError(f"cannot use a backend of type {backend_type}: there is none", hint=f"the types are {offered}")
+
+
+def plugged_in_types() -> frozenset[str]:
+    """Return the types that installed packages offer, beyond those that Spread knows."""
+    return frozenset(_entry_points())
+
+
+def _entry_points() -> dict[str, Callable[[], MachineBackend]]:
+    from importlib.metadata import EntryPoint, entry_points
+
+    def loader(entry_point: EntryPoint) -> Callable[[], MachineBackend]:
+        def load() -> MachineBackend:
+            try:
+                made: Any = entry_point.load()
+            except (ImportError, AttributeError) as error:
+                message = f"cannot load the backend {entry_point.name}: {entry_point.value}: {error}"
+                raise UserError(message, hint="reinstall the package that offers it") from error
+            return cast("MachineBackend", made())
+
+        return load
+
+    return {entry_point.name: loader(entry_point) for entry_point in entry_points(group=ENTRY_POINT_GROUP)}
