@@ -1,0 +1,98 @@
+"""The record of what goes on: its contract, and the ledger that keeps none.
+
+A run never depends on its record: whatever happens to the state's disk, ``record`` and ``settle`` neither raise nor hang.
+Reading does raise, for whoever asked for history wants to know why there is none.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from msgspec import Struct
+
+from outspread.controller.changes import Change
+from outspread.controller.values import MachineState, RunDetail, RunSummary
+from outspread.errors import UserError
+
+
+class MachineEntry(Struct, frozen=True):
+    """A machine that was asked for and is not known to be gone. ``record`` is its JSON, without a password; may be empty."""
+
+    machine_id: str
+    run_id: str
+    backend: str
+    backend_type: str
+    system: str
+    state: MachineState
+    server: str
+    address: str
+    record: str
+    requested_at: float
+    run_alive: bool  # the process that carries its run is still there
+
+
+class Ledger(Protocol):
+    """Where state is written and read."""
+
+    def record(self, changes: Sequence[Change]) -> None:
+        """Take changes to be written, in this order. Returns at once and never raises."""
+        ...
+
+    async def room(self) -> None:
+        """Wait while too much is unwritten. Never raises."""
+        ...
+
+    async def settle(self) -> None:
+        """Wait until all that was recorded so far is durable, or the ledger has given up. Never raises, bounded."""
+        ...
+
+    async def durations(self, project: str) -> Mapping[str, float]:
+        """Return the expected seconds of the project's jobs by key; empty when nothing is known. Never raises, bounded."""
+        ...
+
+    async def history(self, *, limit: int, project_root: str) -> list[RunSummary]:
+        """Return the latest runs, newest first. Raises InfrastructureError when the record cannot be read."""
+        ...
+
+    async def run_detail(self, run_id: str) -> RunDetail:
+        """Return a run by the beginning of its id. Raises UserError when there is not one, InfrastructureError as above."""
+        ...
+
+    async def machines(self) -> list[MachineEntry]:
+        """Return the machines not known to be gone, oldest first. Raises InfrastructureError as above."""
+        ...
+
+    async def close(self) -> None:
+        """Write what is left and let go. Idempotent; nothing is recorded afterwards. Never raises."""
+        ...
+
+
+class UnrecordedLedger:
+    """Keeps nothing."""
+
+    def record(self, changes: Sequence[Change]) -> None:
+        """Forget ``changes``."""
+
+    async def room(self) -> None:
+        """Return: nothing is ever unwritten."""
+
+    async def settle(self) -> None:
+        """Return: nothing is ever unwritten."""
+
+    async def durations(self, project: str) -> Mapping[str, float]:
+        """Return nothing."""
+        return {}
+
+    async def history(self, *, limit: int, project_root: str) -> list[RunSummary]:
+        """Return nothing."""
+        return []
+
+    async def run_detail(self, run_id: str) -> RunDetail:
+        """Raise UserError: no run is kept."""
+        raise UserError(f"cannot show run {run_id}: no record is kept")
+
+    async def machines(self) -> list[MachineEntry]:
+        """Return nothing."""
+        return []
+
+    async def close(self) -> None:
+        """Return."""
