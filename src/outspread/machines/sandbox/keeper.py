@@ -54,6 +54,7 @@ class Keeper:
         return 0
 
     def _make(self) -> RootView:
+        kernel.adopt_orphans()
         mounts_text = _read("/proc/self/mountinfo")
         privileged = self._enter_namespaces()
         mounts = parse_mounts(mounts_text)
@@ -95,25 +96,22 @@ class Keeper:
             number=number,
             resolver=_host_resolver(),
         )
-        if number:
-            kernel.enter_own_pid_namespace()
-        kernel.unshare(kernel.CLONE_NEWPID)
-        init = os.fork()
-        if init == 0:
-            self._be_init(this_boot)
+        parent = os.fork()
+        if parent == 0:
+            self._be_parent_of_init(this_boot)
         if number == 0 and self._limits is not None:
             self._limits.sweep()
         again = False
         try:
-            again = self._wait(init)
+            again = self._wait(parent)
         finally:
-            os.kill(init, _SIGKILL)
-            os.waitpid(init, 0)  # returns when every process of the namespace is gone
+            os.kill(parent, _SIGKILL)
+            _collect_children()
         return again
 
-    def _wait(self, init: int) -> bool:
+    def _wait(self, parent: int) -> bool:
         """Wait until the boot is over; return whether another one is asked for."""
-        pidfd = os.pidfd_open(init)
+        pidfd = os.pidfd_open(parent)
         poll = select.poll()
         for fd in (self._control, self._signals, pidfd):
             poll.register(fd, select.POLLIN)
@@ -130,11 +128,30 @@ class Keeper:
                 os.close(pidfd)
                 return message == b"reboot"
 
+    def _be_parent_of_init(self, this_boot: boot.Boot) -> None:
+        """Make a pid namespace, and wait for its end. Never returns.
+
+        A process of its own, since nobody can make two of them one after the other without going back in between, which a
+        user namespace does not allow.
+        """
+        try:
+            kernel.die_with_parent(_SIGKILL)
+            kernel.unshare(kernel.CLONE_NEWPID)
+            init = os.fork()
+            if init == 0:
+                self._be_init(this_boot)
+            os.close(self._control)
+            os.close(self._stream)
+            os.waitpid(init, 0)
+        except Exception as error:  # noqa: BLE001 - as in ``keep``
+            self._fail(error)
+        finally:
+            os._exit(0)
+
     def _be_init(self, this_boot: boot.Boot) -> None:
         """Become process 1 of the sandbox. Never returns."""
         code = 1
         try:
-            os.setsid()
             os.close(self._signals)
             kernel.unblock_signals(_ENDING_SIGNALS)
             if self._limits is not None:
@@ -158,6 +175,15 @@ class Keeper:
         try:
             os.write(self._control, f"{word} {text}".encode()[:_MESSAGE_BYTES])
         except ConnectionError:  # nobody is there to hear it: we are about to notice and end
+            return
+
+
+def _collect_children() -> None:
+    """Wait for the last child. Process 1 of a sandbox, which we adopt, is the last of its namespace to go."""
+    while True:
+        try:
+            os.waitpid(-1, 0)
+        except ChildProcessError:
             return
 
 

@@ -73,4 +73,5 @@ def _is_keeper_of(pid: int, uid: int) -> bool:
         return False
     facts = dict(line.split(":", 1) for line in status.splitlines())
     # not by the owner of its /proc entry, who is root once it is in a user namespace
-    return int(facts["Uid"].split()[0]) == uid and len(facts["NSpid"].split()) == 1 and facts["State"].split()[0] not in "ZX"
+    leads_session = facts["NSpid"].split() == facts["NSsid"].split() == [str(pid)]
+    return leads_session and int(facts["Uid"].split()[0]) == uid and facts["State"].split()[0] not in "ZX"

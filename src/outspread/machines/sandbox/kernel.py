@@ -25,6 +25,7 @@ MS_RELATIME = 0x200000
 _MNT_DETACH = 2
 _PR_SET_PDEATHSIG = 1
 _PR_CAPBSET_DROP = 24
+_PR_SET_CHILD_SUBREAPER = 36
 _SIG_BLOCK, _SIG_UNBLOCK = 0, 1
 _EINVAL, _ENOSYS = 22, 38
 _SYS_MOUNT_SETATTR = 442  # the same on every architecture, as all calls since Linux 5.1
@@ -48,15 +49,6 @@ def _check(result: int, what: str) -> int:
 def unshare(flags: int) -> None:
     """Leave the namespaces in ``flags`` for new ones (for CLONE_NEWPID: the next child does)."""
     _check(_libc.unshare(flags), "unshare")
-
-
-def enter_own_pid_namespace() -> None:
-    """Have the next child in our own pid namespace again, after ``unshare(CLONE_NEWPID)``; a precondition of the next one."""
-    fd = os.open("/proc/self/ns/pid", os.O_RDONLY)
-    try:
-        _check(_libc.setns(fd, CLONE_NEWPID), "setns")
-    finally:
-        os.close(fd)
 
 
 def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
@@ -128,6 +120,11 @@ def drop_capability(number: int) -> None:
 def die_with_parent(signal_number: int) -> None:
     """Have the kernel send us ``signal_number`` when our parent dies."""
     _check(_libc.prctl(_PR_SET_PDEATHSIG, ctypes.c_ulong(signal_number), 0, 0, 0), "prctl")
+
+
+def adopt_orphans() -> None:
+    """Become the parent of whatever below us loses its own."""
+    _check(_libc.prctl(_PR_SET_CHILD_SUBREAPER, ctypes.c_ulong(1), 0, 0, 0), "prctl")
 
 
 def signal_descriptor(numbers: tuple[int, ...]) -> int:
