@@ -39,6 +39,7 @@ exec tar -x -p --numeric-owner "$@" -f -
 """
 
 # $1: the directory, $2...: patterns. Writes the indexes of patterns without a match, an empty line, then a tar.
+# tar leaves names as they are (-P): what leads outside is refused here, not renamed there.
 # An empty IFS leaves pathname expansion as the only thing that happens to an unquoted pattern.
 _PACK = rf"""
 export LC_ALL=C PATH="$PATH:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -61,7 +62,7 @@ for pattern; do
 done
 echo
 [ "${{#found[@]}}" = 0 ] && exit 0
-printf '%s\0' "${{found[@]}}" | tar -c --null -T - -f -
+printf '%s\0' "${{found[@]}}" | tar -c -P --null -T - -f -
 status=${{PIPESTATUS[1]}}
 [ "$status" = 1 ] && exit 0 # a file changed while it was read
 exit "$status"
