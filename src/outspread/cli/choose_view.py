@@ -1,0 +1,42 @@
+"""Which way of showing a run suits where its output goes."""
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import TextIO
+
+from outspread.cli.end_report import EndReport
+from outspread.cli.github_actions import GithubActions, on_github_actions
+from outspread.cli.renderer import Renderer
+
+
+def is_lively(environment: Mapping[str, str], *, terminal: bool) -> bool:
+    """Return whether a display that redraws itself is welcome."""
+    return terminal and environment.get("TERM", "dumb") != "dumb" and not environment.get("NO_COLOR")
+
+
+def choose_view(out: TextIO, *, again: tuple[str, ...], verbosity: int) -> Renderer:
+    """Return the view for people: live on a terminal, plain elsewhere."""
+    github = None
+    if on_github_actions(os.environ):
+        import secrets
+
+        github = GithubActions(secrets.token_hex(16))
+    report = EndReport(again=again, github=github)
+    if is_lively(os.environ, terminal=out.isatty()):
+        from rich.console import Console
+
+        from outspread.cli.live_view import LiveView
+
+        return LiveView(Console(file=out, highlight=False), report, verbosity=verbosity)
+    from outspread.cli.plain_view import PlainView
+
+    return PlainView(out, report, verbosity=verbosity)
+
+
+def stdout_for(errors: str) -> TextIO:
+    """Return standard output, set to treat what it cannot encode by ``errors``."""
+    out = sys.stdout
+    if hasattr(out, "reconfigure"):
+        out.reconfigure(errors=errors)
+    return out

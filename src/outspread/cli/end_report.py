@@ -1,0 +1,103 @@
+"""What is printed when a run is over: first what failed, with what it takes to understand and repeat it, then the counts."""
+
+import shlex
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from outspread.cli.github_actions import GithubActions
+from outspread.cli.job_counts import JobOutcomes
+from outspread.cli.spans import span
+from outspread.cli.troubles import Trace, Trouble, Troubles
+from outspread.controller.values import Report, RunFinished, RunStarted
+
+DETAILED = 20  # troubles shown with their traces; more would hide each other
+NAMED = 200  # troubles named at all
+
+
+class RunStory(Struct, frozen=True):
+    """What the report knows of the run as a whole. ``again`` are the options that a repetition needs, too."""
+
+    run_id: str = ""
+    seed: int = 0
+    seed_matters: bool = False
+    began_at: float = 0.0
+    duration_s: float | None = None
+    again: tuple[str, ...] = ()
+
+
+class EndReport:
+    """Gathers what the report says. ``again``: options that a repetition of a single job needs beside the seed."""
+
+    def __init__(self, *, again: tuple[str, ...] = (), github: GithubActions | None = None) -> None:
+        self._story = RunStory(again=again)
+        self._github = github
+        self._latest = 0.0
+        self.troubles = Troubles()
+        self.outcomes = JobOutcomes()
+
+    def feed(self, event: Report) -> None:
+        self.troubles.feed(event)
+        self.outcomes.feed(event)
+        self._latest = event.at
+        story = self._story
+        match event:
+            case RunStarted(run_id=run_id, seed=seed, seed_matters=matters):
+                self._story = RunStory(run_id, seed, matters, event.at, again=story.again)
+            case RunFinished(duration_s=duration_s):
+                self._story = RunStory(story.run_id, story.seed, story.seed_matters, story.began_at, duration_s, story.again)
+            case _:
+                pass
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines of the report."""
+        troubles = self.troubles.all()
+        for trouble in troubles[:DETAILED]:
+            yield ""
+            block = self._block(trouble)
+            yield from self._github.trouble(trouble, block) if self._github else block
+        if len(troubles) > DETAILED:
+            yield ""
+            yield f"and {len(troubles) - DETAILED} more failures:"
+            yield from (f"  {_headline(trouble)}" for trouble in troubles[DETAILED : DETAILED + NAMED])
+            if len(troubles) > DETAILED + NAMED:
+                yield f"  ... (all: outspread history {self._story.run_id})"
+        yield from self._other_faults()
+        yield ""
+        took_s = self._latest - self._story.began_at if self._story.duration_s is None else self._story.duration_s
+        yield f"{self.outcomes.counts().sentence()} in {span(took_s)}"
+
+    def _block(self, trouble: Trouble) -> Iterator[str]:
+        yield _headline(trouble)
+        yield f"  on {trouble.server}"
+        if trouble.trace.left_out:
+            # Only jobs have a log of their own to be found by.
+            where = f"; all: outspread history {self._story.run_id} --log {shlex.quote(trouble.job)}" if trouble.job else ""
+            yield f"  ({trouble.trace.left_out} lines above{where})"
+        yield from _indented(trouble.trace)
+        if trouble.debug.lines:
+            yield "  debug output:"
+            yield from _indented(trouble.debug)
+        missing = self.troubles.missing_artifacts.get(trouble.job)
+        if missing:
+            yield f"  artifacts that are not there: {', '.join(missing)}"
+        if trouble.job:
+            yield f"  again: {self._again(trouble.job)}"
+
+    def _again(self, job: str) -> str:
+        seed = ("--seed", str(self._story.seed)) if self._story.seed_matters else ()
+        return shlex.join(("outspread", "run", *seed, *self._story.again, job))
+
+    def _other_faults(self) -> Iterator[str]:
+        faults = [*self.troubles.machines(), *self.troubles.artifact_errors]
+        if faults:
+            yield ""
+            yield from (f"trouble: {fault}" for fault in faults)
+
+
+def _headline(trouble: Trouble) -> str:
+    return f"FAILED {trouble.context}: {trouble.what}" + (f": {trouble.reason}" if trouble.reason else "")
+
+
+def _indented(trace: Trace) -> Iterator[str]:
+    yield from (f"  | {line}".rstrip() for line in trace.lines)

@@ -1,0 +1,82 @@
+"""Earlier runs as they are printed."""
+
+import time
+from collections.abc import Iterator, Sequence
+
+from outspread.cli.job_lines import OUTCOME_WORDS, one_line
+from outspread.cli.spans import span
+from outspread.cli.troubles import trace_of
+from outspread.controller.values import AttemptRecord, Outcome, RunDetail, RunSummary
+
+_FINE = (Outcome.PASSED, Outcome.SKIPPED)
+_SHOWN_ID = 12  # characters of a run's id; any unambiguous beginning names it
+
+
+def history_lines(runs: Sequence[RunSummary], *, with_roots: bool) -> Iterator[str]:
+    """Yield a table of runs, in the given order; with the directories of their projects if those differ."""
+    head = ("run", "submitted", "took", "state", "jobs", "passed", "failed", "aborted", "skipped", "seed")
+    rows = [head + (("project",) if with_roots else ())]
+    for run in runs:
+        counts = (run.total_jobs, run.passed, run.failed, run.aborted, run.skipped)
+        took = "" if run.finished_at is None else span(run.finished_at - run.submitted_at)
+        row = (run.run_id[:_SHOWN_ID], _moment(run.submitted_at), took, run.state, *map(str, counts), str(run.seed or ""))
+        rows.append(row + ((run.root,) if with_roots else ()))
+    yield from _table(rows)
+
+
+def run_lines(detail: RunDetail) -> Iterator[str]:
+    """Yield what is known of one run: what went wrong first, with the end of each log, then the rest."""
+    run = detail.summary
+    yield f"run {run.run_id}: {run.project} in {run.root}, by {run.owner}, {_moment(run.submitted_at)}, {run.state}"
+    yield (
+        f"{run.total_jobs} jobs: {run.passed} passed, {run.failed} failed, {run.aborted} aborted, {run.skipped} skipped"
+        + (f"; seed {run.seed}" if run.seed else "")
+    )
+    bad = [attempt for attempt in detail.attempts if attempt.outcome not in _FINE]
+    for attempt in bad:
+        yield ""
+        yield from _failure(attempt, run.run_id)
+    rows = [_row(attempt) for attempt in detail.attempts if attempt.outcome in _FINE]
+    if rows:
+        yield ""
+        yield from _table(rows)
+    if detail.unattempted:
+        yield ""
+        yield from (f"never begun  {job}" for job in detail.unattempted)
+
+
+def log_of(detail: RunDetail, job: str, attempt: int | None) -> AttemptRecord | None:
+    """Return the attempt whose log is wanted: the numbered one, else the last one of ``job``."""
+    attempts = [one for one in detail.attempts if one.job == job and attempt in (None, one.attempt)]
+    return attempts[-1] if attempts else None
+
+
+def _failure(attempt: AttemptRecord, run_id: str) -> Iterator[str]:
+    word = OUTCOME_WORDS[attempt.outcome] if attempt.outcome else "unfinished"
+    took = "" if attempt.duration_s is None else f" after {span(attempt.duration_s)}"
+    again = f" (attempt {attempt.attempt})" if attempt.attempt > 1 else ""
+    yield f"{word} {attempt.job}{again} on {attempt.server}{took}"
+    if attempt.reason:
+        yield (
+            f"  {attempt.level} {attempt.verb}: {one_line(attempt.reason)}" if attempt.level else f"  {one_line(attempt.reason)}"
+        )
+    trace = trace_of(attempt.log)
+    if trace.left_out:
+        yield f"  ({trace.left_out} lines above; all: outspread history {run_id[:_SHOWN_ID]} --log '{attempt.job}')"
+    yield from (f"  | {line}".rstrip() for line in trace.lines)
+
+
+def _row(attempt: AttemptRecord) -> tuple[str, ...]:
+    word = OUTCOME_WORDS[attempt.outcome] if attempt.outcome else ""
+    took = "" if attempt.duration_s is None else span(attempt.duration_s)
+    return (word, took, attempt.job, one_line(attempt.reason))
+
+
+def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _moment(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))

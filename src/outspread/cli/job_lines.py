@@ -1,0 +1,87 @@
+"""One line for what happened: to a job, to a machine, of a script."""
+
+from outspread.cli.spans import span
+from outspread.cli.terminal_text import shown_text
+from outspread.controller.values import (
+    AttemptFinished,
+    ContentPacked,
+    ContentSent,
+    MachineAllocated,
+    MachineConnected,
+    MachineDiscarding,
+    MachineFailed,
+    MachineProgress,
+    MachineRequested,
+    Outcome,
+    RebootRequested,
+    Report,
+    RunningLate,
+    SeatClosed,
+    StepFinished,
+    StepStarted,
+    Verb,
+)
+
+OUTCOME_WORDS = {
+    Outcome.PASSED: "ok",
+    Outcome.FAILED: "FAILED",
+    Outcome.TIMEOUT: "TIMEOUT",
+    Outcome.ABORTED: "aborted",
+    Outcome.SKIPPED: "skipped",
+    Outcome.CANCELLED: "cancelled",
+    Outcome.INFRA: "LOST",
+}
+DOING = {Verb.CHECK: "checking", Verb.PREPARE: "preparing", Verb.EXECUTE: "executing", Verb.RESTORE: "restoring"}
+_WIDTH = max(map(len, OUTCOME_WORDS.values()))
+
+
+def job_line(event: AttemptFinished) -> str:
+    """Return how an attempt ended: the outcome first, so that the eye finds it in a column."""
+    word = OUTCOME_WORDS[event.outcome]
+    took = "" if event.outcome in (Outcome.ABORTED, Outcome.SKIPPED) else f"  {span(event.duration_s)}"
+    reason = "" if event.outcome is Outcome.PASSED or not event.reason else f"  {one_line(event.reason)}"
+    return f"{word:{_WIDTH}}  {event.job}{took}{reason}"
+
+
+def machine_line(event: Report, verbosity: int) -> str:
+    """Return the line of an event that is not a job's own, or "" when it is not worth one at this verbosity."""
+    match event:
+        case MachineFailed(backend=backend, system=system, reason=reason, final=final):
+            return f"{backend}:{system}: {one_line(reason)}" if final or verbosity else ""
+        case RunningLate(server=server, context=context):
+            return f"{server}: {DOING[event.verb]} {context} is running late: {one_line(event.excerpt)}"
+    return _detail(event, verbosity) if verbosity else ""
+
+
+def one_line(text: str) -> str:
+    """Return ``text`` made fit to be shown on one line."""
+    return " / ".join(line.strip() for line in shown_text(text).split("\n") if line.strip())
+
+
+def _detail(event: Report, verbosity: int) -> str:
+    match event:
+        case ContentPacked(size_bytes=size):
+            return f"project packed: {size / 1024:.0f} KiB"
+        case MachineRequested(backend=backend, system=system):
+            return f"{backend}:{system}: allocating"
+        case MachineProgress(backend=backend, system=system, text=text):
+            return f"{backend}:{system}: {one_line(text)}"
+        case MachineAllocated(server=server):
+            return f"{server}: allocated"
+        case MachineConnected(server=server, address=address):
+            return f"{server}: connected at {address}"
+        case ContentSent(server=server):
+            return f"{server}: sending project"
+        case MachineDiscarding(server=server):
+            return f"{server}: discarding"
+        case RebootRequested(server=server, context=context):
+            return f"{server}: rebooting for {context}"
+        case SeatClosed(reason=reason) if reason:
+            return f"session ended early: {one_line(reason)}"
+        case StepStarted(server=server, context=context) if verbosity > 1:
+            return f"{server}: {DOING[event.verb]} {context}"
+        case StepFinished(server=server, context=context, output=output) if verbosity > 1 and output.strip():
+            shown = "".join(f"\n  | {line}".rstrip(" ") for line in shown_text(output).strip("\n").split("\n"))
+            return f"{server}: output of {DOING[event.verb]} {context}:{shown}"
+        case _:
+            return ""

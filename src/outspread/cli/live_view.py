@@ -1,0 +1,182 @@
+"""A run on a terminal: what each session does now and how far the run is, with failures printed above as they come."""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from outspread.cli.end_report import EndReport
+from outspread.cli.job_lines import DOING, job_line, machine_line
+from outspread.cli.spans import span
+from outspread.controller.values import (
+    AttemptFinished,
+    ContentSent,
+    MachineAllocated,
+    MachineConnected,
+    MachineDiscarding,
+    MachineFailed,
+    MachineGone,
+    MachineRequested,
+    Outcome,
+    RebootRequested,
+    Report,
+    RunStarted,
+    StepFinished,
+    StepStarted,
+)
+
+if TYPE_CHECKING:
+    from outspread.controller.tally import Tally
+
+REFRESHES_PER_S = 4
+_STYLES = {Outcome.PASSED: "green", Outcome.SKIPPED: "dim", Outcome.ABORTED: "yellow", Outcome.CANCELLED: "yellow"}
+
+
+class Row(Struct, frozen=True):
+    """What one machine does, and since when (seconds since the epoch)."""
+
+    server: str
+    doing: str
+    since: float
+
+
+class Progress(Struct, frozen=True):
+    """How far the run is."""
+
+    total: int = 0
+    passed: int = 0
+    failed: int = 0
+    others: int = 0
+    began_at: float = 0.0
+
+    @property
+    def done(self) -> int:
+        return self.passed + self.failed + self.others
+
+    def left_s(self, now: float) -> float | None:
+        """Return how long the rest takes at the pace so far, or None while there is no telling."""
+        if not 0 < self.done < self.total:
+            return None
+        return (now - self.began_at) / self.done * (self.total - self.done)
+
+
+class LiveView:
+    """Shows a run on ``console``. ``clock`` (seconds since the epoch) only tells how long things last on the screen.
+
+    The display redraws itself from a thread, from values that are replaced and never changed.
+    """
+
+    def __init__(
+        self, console: Console, report: EndReport, *, verbosity: int = 0, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._console = console
+        self._report = report
+        self._verbosity = verbosity
+        self._clock = clock
+        self._progress = Progress()
+        self._rows: dict[str, Row] = {}  # by machine id
+        self._ids: dict[str, str] = {}  # server: machine id
+        self._live = Live(
+            get_renderable=self._frame, console=console, refresh_per_second=REFRESHES_PER_S, transient=True, redirect_stdout=False
+        )
+
+    def feed(self, event: Report) -> None:
+        self._report.feed(event)
+        match event:
+            case RunStarted():
+                self._progress = Progress(total=event.total_jobs, began_at=event.at)
+                self._live.start()
+            case AttemptFinished():
+                self._attempt(event)
+            case _:
+                self._row(event)
+                if line := machine_line(event, self._verbosity):
+                    self._print(line, "yellow" if isinstance(event, MachineFailed) else "dim")
+
+    def finish(self, tally: "Tally") -> None:
+        self._live.stop()
+        for line in self._report.lines():
+            style = "bold red" if line.startswith("FAILED ") else "dim" if line.startswith("  |") else ""
+            self._print(line, style)
+
+    def _attempt(self, event: AttemptFinished) -> None:
+        counts = self._report.outcomes.counts()
+        failed = counts.failed + counts.timed_out
+        others = self._report.outcomes.tried - counts.passed - failed
+        self._progress = Progress(self._progress.total, counts.passed, failed, others, self._progress.began_at)
+        if event.outcome is not Outcome.PASSED or self._verbosity:
+            self._print(job_line(event), _STYLES.get(event.outcome, "bold red"))
+
+    def _row(self, event: Report) -> None:
+        match event:
+            case MachineRequested(machine_id=machine_id, backend=backend, system=system):
+                self._rows[machine_id] = Row(f"{backend}:{system}", "allocating", event.at)
+            case MachineAllocated(machine_id=machine_id, server=server):
+                self._ids[server] = machine_id
+                self._rows[machine_id] = Row(server, "connecting", event.at)
+            case MachineConnected(machine_id=machine_id, server=server) | ContentSent(machine_id=machine_id, server=server):
+                self._rows[machine_id] = Row(server, "sending project", event.at)
+            case MachineDiscarding(machine_id=machine_id, server=server):
+                self._rows[machine_id] = Row(server, "discarding", event.at)
+            case MachineGone(machine_id=machine_id) | MachineFailed(machine_id=machine_id):
+                self._rows.pop(machine_id, None)
+            case StepStarted(server=server):
+                self._set(server, f"{DOING[event.verb]} {_without_system(event.context, event.server)}", event.at)
+            case StepFinished(server=server, outcome=outcome) if outcome is not Outcome.PASSED:
+                self._set(server, f"finding out why {_without_system(event.context, event.server)} failed", event.at)
+            case RebootRequested(server=server):
+                self._set(server, "rebooting", event.at)
+            case _:
+                pass
+
+    def _set(self, server: str, doing: str, since: float) -> None:
+        self._rows[self._ids.get(server, server)] = Row(server, doing, since)
+
+    def rows(self) -> list[Row]:
+        """Return what the machines in use do, in the order in which they were asked for."""
+        return list(self._rows.values())
+
+    def _frame(self) -> RenderableType:
+        return live_frame(self._progress, self.rows(), self._clock(), height=self._console.height)
+
+    def _print(self, line: str, style: str) -> None:
+        # Text, not markup: brackets in what tests print mean nothing.
+        self._console.print(Text(line, style=style), soft_wrap=True)
+
+
+def live_frame(progress: Progress, rows: list[Row], now: float, *, height: int) -> RenderableType:
+    """Return the display: rows of sessions, as many as fit beside what else stands on the screen, over the progress."""
+    room = max(1, height - 4)
+    table = Table.grid(padding=(0, 2), expand=True)
+    table.add_column(no_wrap=True, overflow="ellipsis", style="cyan", ratio=2)
+    table.add_column(no_wrap=True, overflow="ellipsis", ratio=5)
+    table.add_column(no_wrap=True, justify="right", style="dim", width=8)
+    for row in rows[:room]:
+        table.add_row(Text(row.server), Text(row.doing), span(now - row.since))
+    if len(rows) > room:
+        table.add_row(Text(f"and {len(rows) - room} more"), "", "")
+    left_s = progress.left_s(now)
+    bar = Table.grid(padding=(0, 2), expand=True)
+    bar.add_column(ratio=1)
+    bar.add_column(no_wrap=True, justify="right")
+    counts = Text(f"{progress.done}/{progress.total}  {progress.passed} passed")
+    if progress.failed:
+        counts.append(f"  {progress.failed} failed", style="bold red")
+    if progress.others:
+        counts.append(f"  {progress.others} other", style="yellow")
+    counts.append(f"  {span(now - progress.began_at)}", style="dim")
+    if left_s is not None:
+        counts.append(f", about {span(left_s)} left", style="dim")
+    bar.add_row(ProgressBar(total=max(1, progress.total), completed=progress.done), counts)
+    return Group(table, bar)
+
+
+def _without_system(context: str, server: str) -> str:
+    """Return ``context`` without the ``backend:system:`` that its row begins with anyway."""
+    return context.removeprefix(server.partition(" (")[0]).removeprefix(":") or "system"

@@ -1,0 +1,46 @@
+"""A run for people who read it in a pipe, a file or a build log: a line for each job, and at the end what matters."""
+
+from typing import TYPE_CHECKING, TextIO
+
+from outspread.cli.end_report import EndReport
+from outspread.cli.job_lines import job_line, machine_line
+from outspread.controller.values import AttemptFinished, Report, RunStarted
+
+if TYPE_CHECKING:
+    from outspread.controller.tally import Tally
+
+
+class PlainView:
+    """Writes to ``out``; from the first ``-v`` on also what happens to machines, from the second on each script."""
+
+    def __init__(self, out: TextIO, report: EndReport, *, verbosity: int = 0) -> None:
+        self._out = out
+        self._report = report
+        self._verbosity = verbosity
+        self._total = 0
+
+    def feed(self, event: Report) -> None:
+        self._report.feed(event)
+        match event:
+            case RunStarted():
+                self._total = event.total_jobs
+                seed = f", seed {event.seed}" if event.seed_matters else ""
+                self._line(f"run {event.run_id}: {_jobs(event.total_jobs)} of {event.project}{seed}")
+            case AttemptFinished():
+                digits = len(str(self._total))
+                self._line(f"[{self._report.outcomes.tried:{digits}}/{self._total}] {job_line(event)}")
+            case _:
+                if line := machine_line(event, self._verbosity):
+                    self._line(line)
+
+    def finish(self, tally: "Tally") -> None:
+        for line in self._report.lines():
+            self._line(line)
+
+    def _line(self, line: str) -> None:
+        self._out.write(f"{line}\n")
+        self._out.flush()
+
+
+def _jobs(count: int) -> str:
+    return "1 job" if count == 1 else f"{count} jobs"

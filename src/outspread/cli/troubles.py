@@ -1,0 +1,124 @@
+"""What went wrong in a run, gathered from its events and kept small: the material of every report at the end."""
+
+from msgspec import Struct
+
+from outspread.cli.terminal_text import last_lines, shown_text
+from outspread.controller.values import (
+    ArtifactsFetched,
+    AttemptFinished,
+    DebugFinished,
+    MachineFailed,
+    Outcome,
+    Report,
+    StepFinished,
+)
+
+TRACE_LINES = 40
+_LONGEST_LINE = 2000
+_TRACE_CHARACTERS = 64 * 1024  # what is looked at to find the last lines
+
+
+class Trace(Struct, frozen=True):
+    """The end of an output, fit to be shown, and how many lines stood before it."""
+
+    lines: tuple[str, ...] = ()
+    left_out: int = 0
+
+
+class Trouble(Struct, frozen=True):
+    """One script that failed, or one machine that was lost under a job."""
+
+    context: str
+    job: str
+    what: str  # "execute failed", "restore of the suite timed out", "machine lost"
+    server: str
+    reason: str
+    error_text: bool = False  # the reason says it all
+    trace: Trace = Trace()
+    debug: Trace = Trace()
+
+
+class Troubles:
+    """Folds events into the troubles of a run, in the order in which they came."""
+
+    def __init__(self) -> None:
+        self._troubles: list[Trouble] = []
+        self._with_step: set[str] = set()  # jobs whose failure a script reported
+        self._machines: list[str] = []
+        self.missing_artifacts: dict[str, tuple[str, ...]] = {}
+        self.artifact_errors: list[str] = []
+
+    def feed(self, event: Report) -> None:
+        match event:
+            case StepFinished(outcome=outcome) if outcome is not Outcome.PASSED:
+                self._with_step.add(event.job)
+                self._troubles.append(_of_step(event))
+            case DebugFinished():
+                self._add_debug(event)
+            case AttemptFinished(outcome=Outcome.INFRA):
+                self._troubles.append(Trouble(event.job, event.job, "machine lost", event.server, shown_text(event.reason)))
+            case AttemptFinished(outcome=Outcome.FAILED | Outcome.TIMEOUT) if event.job not in self._with_step:
+                what = "failed" if event.outcome is Outcome.FAILED else "timed out"
+                trouble = Trouble(event.job, event.job, f"{event.verb} {what}", event.server, shown_text(event.reason))
+                self._troubles.append(trouble)
+            case MachineFailed(final=True):
+                self._machines.append(f"{event.backend}:{event.system}: {shown_text(event.reason)}")
+            case ArtifactsFetched():
+                if event.missing:
+                    self.missing_artifacts[event.job] = event.missing
+                if event.error:
+                    self.artifact_errors.append(shown_text(event.error))
+            case _:
+                pass
+
+    def all(self) -> list[Trouble]:
+        return list(self._troubles)
+
+    def machines(self) -> list[str]:
+        """Return why machines were given up, each reason once."""
+        return list(dict.fromkeys(self._machines))
+
+    def latest_of(self, job: str) -> Trouble | None:
+        """Return the last trouble that befell ``job``."""
+        return next((trouble for trouble in reversed(self._troubles) if trouble.job == job), None)
+
+    def _add_debug(self, event: DebugFinished) -> None:
+        """Put debug output to the trouble that it explains: the last one of the same subject."""
+        for place in reversed(range(len(self._troubles))):
+            trouble = self._troubles[place]
+            if trouble.context == event.context and trouble.server == event.server:
+                self._troubles[place] = Trouble(
+                    trouble.context,
+                    trouble.job,
+                    trouble.what,
+                    trouble.server,
+                    trouble.reason,
+                    trouble.error_text,
+                    trouble.trace,
+                    trace_of(event.output),
+                )
+                return
+
+
+def trace_of(output: str, lines: int = TRACE_LINES) -> Trace:
+    """Return the last ``lines`` lines of ``output`` without anything that could harm a terminal."""
+    before = output[:-_TRACE_CHARACTERS].count("\n")
+    shown, left_out = last_lines(shown_text(output[-_TRACE_CHARACTERS:]), lines)
+    cut = tuple(
+        line if len(line) <= _LONGEST_LINE else f"{line[:_LONGEST_LINE]}(... {len(line) - _LONGEST_LINE} more)" for line in shown
+    )
+    return Trace(cut, before + left_out)
+
+
+def _of_step(event: StepFinished) -> Trouble:
+    level = "" if event.context == event.job else f" of the {event.level}"
+    end = "timed out" if event.outcome is Outcome.TIMEOUT else "failed"
+    return Trouble(
+        context=event.context,
+        job=event.job,
+        what=f"{event.verb}{level} {end}",
+        server=event.server,
+        reason=shown_text(event.reason).strip(),
+        error_text=event.error_text,
+        trace=Trace() if event.error_text else trace_of(event.output),
+    )

@@ -1,0 +1,74 @@
+from typing import Any
+
+from outspread.cli.history_view import history_lines, log_of, run_lines
+from outspread.controller.values import AttemptRecord, Outcome, RunDetail, RunSummary
+
+AT = 1_790_000_000.0
+RUN = RunSummary("0123456789abcdef", "demo", "/src/demo", "ann", "done", AT, AT + 65, 77, 3, 1, 1, 1, 0)
+
+
+def attempt(job: str, number: int, outcome: Outcome | None, **fields: Any) -> AttemptRecord:
+    known: dict[str, Any] = {"verb": "execute", "level": "task", "reason": "", "log": "", "duration_s": 2.0} | fields
+    return AttemptRecord(
+        job=job, attempt=number, outcome=outcome, started_at=AT, server="lab:debian-12", exit_code=None, signal=None, **known
+    )
+
+
+DETAIL = RunDetail(
+    RUN,
+    (
+        attempt("a:b-1:t/good", 1, Outcome.PASSED),
+        attempt("a:b-1:t/bad", 1, Outcome.INFRA, reason="connection lost"),
+        attempt("a:b-1:t/bad", 2, Outcome.FAILED, reason="exit code 1", log="".join(f"line {n}\n" for n in range(50))),
+        attempt("a:b-1:t/half", 1, None, duration_s=None, verb="", level=""),
+    ),
+    ("a:b-1:t/never",),
+)
+
+
+def test_runs_are_a_table() -> None:
+    going = RunSummary("fedcba9876543210", "demo", "/src/demo", "ann", "running", AT, None, 0, 12, 0, 0, 0, 0)
+    assert list(history_lines([RUN, going], with_roots=False)) == [
+        "run           submitted         took   state    jobs  passed  failed  aborted  skipped  seed",
+        "0123456789ab  2026-09-21 14:13  1m05s  done     3     1       1       1        0        77",
+        "fedcba987654  2026-09-21 14:13         running  12    0       0       0        0",
+    ]
+
+
+def test_runs_of_all_projects_say_of_which() -> None:
+    lines = list(history_lines([RUN], with_roots=True))
+    assert lines[0].endswith("  project")
+    assert lines[1].endswith("  /src/demo")
+
+
+def test_a_run_shows_failures_first() -> None:
+    lines = list(run_lines(DETAIL))
+    assert lines[:12] == [
+        "run 0123456789abcdef: demo in /src/demo, by ann, 2026-09-21 14:13, done",
+        "3 jobs: 1 passed, 1 failed, 1 aborted, 0 skipped; seed 77",
+        "",
+        "LOST a:b-1:t/bad on lab:debian-12 after 2.0s",
+        "  task execute: connection lost",
+        "",
+        "FAILED a:b-1:t/bad (attempt 2) on lab:debian-12 after 2.0s",
+        "  task execute: exit code 1",
+        "  (10 lines above; all: outspread history 0123456789ab --log 'a:b-1:t/bad')",
+        "  | line 10",
+        "  | line 11",
+        "  | line 12",
+    ]
+    assert lines[-6:] == [
+        "",
+        "unfinished a:b-1:t/half on lab:debian-12",
+        "",
+        "ok  2.0s  a:b-1:t/good",
+        "",
+        "never begun  a:b-1:t/never",
+    ]
+
+
+def test_the_log_wanted_is_that_of_the_last_attempt_or_of_a_given_one() -> None:
+    assert log_of(DETAIL, "a:b-1:t/bad", None) is DETAIL.attempts[2]
+    assert log_of(DETAIL, "a:b-1:t/bad", 1) is DETAIL.attempts[1]
+    assert log_of(DETAIL, "a:b-1:t/bad", 3) is None
+    assert log_of(DETAIL, "a:b-1:t/never", None) is None
