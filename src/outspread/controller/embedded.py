@@ -227,12 +227,14 @@ class EmbeddedController:
         if run.changes:
             self._ledger.record(run.changes)
             run.changes.clear()
-        if not run.finished:
+        if not run.is_finished():
             return
         at = self._wall()
-        self._ledger.record([RunEnded(run_id, passed=run.passed, cancelled=run.cancelled, at=at)])
+        self._ledger.record([RunEnded(run_id, passed=run.has_passed(), cancelled=run.cancelled, at=at)])
         entry.in_hand = None
-        entry.events.publish(RunFinished(at=at, run_id=run_id, passed=run.passed, duration_s=self._monotonic() - entry.begun_at))
+        entry.events.publish(
+            RunFinished(at=at, run_id=run_id, passed=run.has_passed(), duration_s=self._monotonic() - entry.begun_at)
+        )
         finished = [known for known, other in self._runs.items() if other.digest and other.in_hand is None]
         for known in finished[:-_FINISHED_RUNS_KEPT]:
             del self._runs[known]

@@ -79,7 +79,8 @@ def as_text() -> str:
     width = max(len(state) for state in JobState)
     event_width = max(len(event) for event in JobEvent)
     return "\n".join(
-        f"{before:<{width}}  --{event + '-->':-<{event_width + 3}}  {after}" for (before, event), after in TRANSITIONS.items()
+        f"{before:<{width}}  --{event}--{'-' * (event_width - len(event))}>  {after}"
+        for (before, event), after in TRANSITIONS.items()
     )
 
 

@@ -198,14 +198,12 @@ class RunInHand:
 
     # --- how it stands ---
 
-    @property
-    def finished(self) -> bool:
-        """Whether every job is final and every seat closed."""
+    def is_finished(self) -> bool:
+        """Tell whether every job is final and every seat closed."""
         return not self._undecided and not self._seats
 
-    @property
-    def passed(self) -> bool:
-        """Whether all is well: every job passed or skipped, no step failed, no machine given up."""
+    def has_passed(self) -> bool:
+        """Tell whether all is well: every job passed or skipped, no step failed, no machine given up."""
         return not (self.cancelled or self._bad_jobs or self._failed_steps or any(self._failed_machines.values()))
 
     # --- inside ---
