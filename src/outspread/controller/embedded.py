@@ -213,7 +213,7 @@ class EmbeddedController:
                 assert isinstance(report, AttemptStarted | AttemptFinished | SeatClosed)
                 stale.add(report.seat_id)
                 continue
-            entry.events.publish(report)
+            entry.events.publish(entry.in_hand.numbered(report))
             if isinstance(report, SeatClosed):
                 self._run_of_seat.pop(report.seat_id, None)
                 self._wake_polls()  # its number may be free for another

@@ -5,7 +5,7 @@ Every change of state is noted in ``changes``, for the ledger. ``embedded`` feed
 
 from collections.abc import Callable, Sequence
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from outspread.controller.changes import AttemptBegan, AttemptEnded, Change, DurationSeen, JobMoved, RunCancelled
 from outspread.controller.expected_durations import duration_key
@@ -13,6 +13,7 @@ from outspread.controller.job_states import FINAL_STATES, JobEvent, advance, jud
 from outspread.controller.lane_seats import LaneSeats
 from outspread.controller.ready_jobs import Lane, ReadyJobs
 from outspread.controller.values import (
+    ArtifactsFetched,
     Assignment,
     AttemptFinished,
     AttemptStarted,
@@ -22,10 +23,12 @@ from outspread.controller.values import (
     MachineFailed,
     Order,
     Outcome,
+    Report,
     RunSpec,
     Seat,
     SeatClosed,
     StepFinished,
+    StepStarted,
     Verb,
 )
 
@@ -108,6 +111,7 @@ class RunInHand:
         self._failed_steps = 0
         self._failed_machines: dict[Lane, int] = {}
         self._seats: dict[str, _OpenSeat] = {}
+        self._executed: dict[str, int] = {}  # job -> its place among those that began to execute
 
     # --- what workers ask ---
 
@@ -173,6 +177,8 @@ class RunInHand:
             case StepFinished():
                 if report.verb is not Verb.CHECK and report.outcome in {Outcome.FAILED, Outcome.TIMEOUT}:
                     self._failed_steps += 1
+            case ArtifactsFetched():
+                self._failed_steps += bool(report.error)
             case AttemptStarted():
                 return self._attempt_started(report)
             case AttemptFinished():
@@ -185,6 +191,13 @@ class RunInHand:
             case _:
                 pass
         return True
+
+    def numbered(self, report: Report) -> Report:
+        """Return ``report``; if a job begins to execute for the first time, with its place among those that did."""
+        if not isinstance(report, StepStarted) or report.verb is not Verb.EXECUTE:
+            return report
+        index = self._executed.setdefault(report.job, len(self._executed) + 1)
+        return structs.replace(report, index=index, total=len(self.spec.jobs))
 
     def cancel(self, reason: str, *, at: float) -> None:
         """Let no job begin any more. Idempotent."""

@@ -219,7 +219,7 @@ class StepEvent(Event, frozen=True):
 
 
 class StepStarted(StepEvent, frozen=True, tag="step-started"):
-    index: int = 0  # execute only: this is the index-th job begun, of ``total``
+    index: int = 0  # execute only, set by the controller: this is the index-th job begun, of ``total``
     total: int = 0
 
 

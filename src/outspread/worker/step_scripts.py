@@ -7,6 +7,7 @@ from outspread.project.model import Job, Project, SkipCondition
 def script_parts(project: Project, job: Job, verb: Verb, level: Level) -> tuple[str, ...]:
     """Return the scripts of a step in the order in which they run, each to be run in a subshell of its own."""
     task, suite, backend = project.task(job), project.suites[job.suite], project.backends[job.backend]
+    parts: tuple[str, ...]
     if level is Level.TASK:
         match verb:
             case Verb.PREPARE:
@@ -26,7 +27,7 @@ def script_parts(project: Project, job: Job, verb: Verb, level: Level) -> tuple[
             case _:
                 parts = (task.execute.strip(),)
     else:
-        scripts = {Level.PROJECT: project, Level.BACKEND: backend, Level.SUITE: suite}[level].scripts
+        scripts = {Level.PROJECT: project.scripts, Level.BACKEND: backend.scripts, Level.SUITE: suite.scripts}[level]
         parts = (scripts.prepare if verb is Verb.PREPARE else scripts.restore,)
     return tuple(part for part in parts if part)
 
@@ -34,6 +35,7 @@ def script_parts(project: Project, job: Job, verb: Verb, level: Level) -> tuple[
 def debug_parts(project: Project, job: Job, level: Level) -> tuple[str, ...]:
     """Return what helps to understand a failure at ``level``: for a job also what the levels above want to see of each."""
     task, suite, backend = project.task(job), project.suites[job.suite], project.backends[job.backend]
+    parts: tuple[str, ...]
     match level:
         case Level.TASK:
             parts = (task.scripts.debug, suite.scripts.debug_each, backend.scripts.debug_each, project.scripts.debug_each)

@@ -147,18 +147,11 @@ class Model:
                 self.job(job)
         except Stop:
             pass
-        if self.abended:
-            return
-        if suite:
-            assert last is not None
-            self.script(Verb.RESTORE, Level.SUITE, last)
+        for level in [*([Level.SUITE] if suite else []), *reversed(entered)]:
             if self.abended:
-                return
-        for level in reversed(entered):
+                break
             assert last is not None
             self.script(Verb.RESTORE, level, last)
-            if self.abended:
-                return
 
     def stop_if_abended(self) -> None:
         if self.abended:

@@ -1,0 +1,30 @@
+"""``python -m bench [yardsticks|listing|running]...``: measure, print, and fail when a bound is not kept."""
+
+import sys
+from pathlib import Path
+
+from bench.listing import listing
+from bench.report import print_figure, print_heading
+from bench.running import running
+from bench.yardsticks import yardsticks
+
+
+def main() -> int:
+    bin_dir = Path(sys.executable).parent
+    parts = {
+        "yardsticks": ("Yardsticks of this machine (medians)", yardsticks),
+        "listing": ("Listing", lambda: listing(bin_dir)),
+        "running": ("Running in sandboxes", lambda: running(bin_dir)),
+    }
+    over = 0
+    for name in sys.argv[1:] or parts:
+        title, measure = parts[name]
+        print_heading(title)
+        for figure in measure():
+            print_figure(figure)
+            over += not figure.within
+    return 1 if over else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

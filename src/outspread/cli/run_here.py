@@ -1,0 +1,139 @@
+"""Run jobs in this process: wires a controller, its record, a worker and the backends together, once."""
+
+import asyncio
+import functools
+import getpass
+import os
+import signal
+import sys
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+
+from outspread.cli.renderer import Renderer
+from outspread.client.content import PackedContent, pack_content
+from outspread.controller.embedded import EmbeddedController
+from outspread.controller.ledger import Ledger
+from outspread.controller.sqlite_ledger import SqliteLedger
+from outspread.controller.state_directory import state_directory
+from outspread.controller.tally import Tally
+from outspread.controller.values import ContentPacked, Report, RunOptions, RunSpec
+from outspread.machines.backends import backend_for
+from outspread.project.content_rules import expanded_content_rules
+from outspread.project.environment import project_environment
+from outspread.project.host_commands import HostCommands
+from outspread.project.host_resolution import resolve_host
+from outspread.project.model import Job, Project
+from outspread.project.timeouts import local_timeouts_for
+from outspread.worker.worker import Worker
+
+#: The systems' own ``workers`` say how many sessions there are; this only bounds what one process carries at once.
+MAX_SESSIONS = 256
+
+_INTERRUPT_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def run_here(
+    project: Project,
+    jobs: Sequence[Job],
+    options: RunOptions,
+    *,
+    host: HostCommands,
+    renderers: Sequence[Renderer],
+    artifacts_dir: Path | None,
+    on_interrupt: Callable[[], None],
+) -> Tally:
+    """Run ``jobs`` and return what came of them; every renderer is fed each event, then told the end.
+
+    The first interrupt (SIGINT, SIGTERM, SIGHUP) calls ``on_interrupt``, ends the run and gives machines back; a second one
+    ends the process at once: what is left of its machines ends by itself with it.
+    """
+    for backend in sorted({job.backend for job in jobs}):
+        backend_for(project.backends[backend].type)  # refuses what cannot run here before anything is begun
+    tally = Tally(options)
+    for_run = resolve_host(project, jobs, host)
+    content = _packed(project, jobs, host)
+    packed = ContentPacked(time.time(), content.size_bytes)
+    for renderer in renderers:
+        renderer.feed(packed)
+    run = RunSpec(uuid.uuid4().hex, _owner(), for_run, tuple(jobs), options)
+    try:
+        asyncio.run(_run(run, content, tally, renderers, artifacts_dir, on_interrupt))
+    finally:
+        content.close()
+        for renderer in renderers:
+            renderer.finish(tally)
+    return tally
+
+
+def _packed(project: Project, jobs: Sequence[Job], host: HostCommands) -> PackedContent:
+    environment = project_environment(project, host, backends_with_jobs=sorted({job.backend for job in jobs}))
+    _, kill_s = local_timeouts_for(project)
+    return pack_content(project, expanded_content_rules(project, host), environment, repack_within_s=kill_s)
+
+
+def _owner() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no such user, no variable that names one
+        return str(os.getuid())
+
+
+def open_ledger() -> Ledger:
+    """Return the record in the user's state directory; trouble with it is a warning on standard error."""
+    directory = state_directory(os.environ, Path.home())
+    return SqliteLedger(directory, warn=lambda text: print(f"warning: {text}", file=sys.stderr), wall=time.time)
+
+
+async def _run(
+    run: RunSpec,
+    content: PackedContent,
+    tally: Tally,
+    renderers: Sequence[Renderer],
+    artifacts_dir: Path | None,
+    on_interrupt: Callable[[], None],
+) -> None:
+    controller = EmbeddedController(open_ledger())
+    worker = Worker(
+        controller,
+        name=f"embedded-{os.getpid()}",
+        slots=MAX_SESSIONS,
+        backend_of=functools.cache(backend_for),
+        archive_of=lambda _: content.open(),
+        artifacts=artifacts_dir,
+    )
+    cancelling: set[asyncio.Task[None]] = set()
+
+    def interrupted(number: int) -> None:
+        if cancelling:
+            os._exit(128 + number)
+        on_interrupt()
+        cancelling.add(asyncio.ensure_future(controller.cancel(run.run_id, "interrupted")))
+
+    loop = asyncio.get_running_loop()
+    for number in _INTERRUPT_SIGNALS:
+        loop.add_signal_handler(number, interrupted, number)
+
+    async def show(events: AsyncIterator[Report]) -> None:
+        async for event in events:
+            tally.add(event)
+            for renderer in renderers:
+                renderer.feed(event)
+
+    showing = asyncio.create_task(show(controller.watch(run.run_id)))
+    working = asyncio.create_task(worker.serve())
+    try:
+        await controller.submit(run)
+        await asyncio.wait((showing, working), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        working.cancel()
+        await asyncio.wait([working])
+        showing.cancel()
+        await asyncio.wait([showing])
+        await controller.close()
+        for number in _INTERRUPT_SIGNALS:
+            loop.remove_signal_handler(number)
+    for task in (working, showing):
+        if not task.cancelled():
+            task.result()  # raises what broke it, if anything did
