@@ -35,7 +35,10 @@ def start_helper(module: str, arguments: Sequence[str], *, descriptors: Sequence
 async def wait_for_end(pid: int) -> int:
     """Return the wait status of our child ``pid``, once it has ended; 0 when somebody else collected it."""
     loop = asyncio.get_running_loop()
-    pidfd = os.pidfd_open(pid)
+    try:
+        pidfd = os.pidfd_open(pid)
+    except ProcessLookupError:  # collected at once, where SIGCHLD is ignored
+        return 0
     try:
         ended = asyncio.Event()
         loop.add_reader(pidfd, ended.set)

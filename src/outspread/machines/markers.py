@@ -28,10 +28,14 @@ class Marker(Struct, frozen=True):
 
 
 def final_marker(output: str, exit_code: int | None) -> Marker | None:
-    """Return the marker on the last line of ``output``; None when there is none, or the exit code does not vouch for it."""
+    """Return the marker on the last line of ``output``; None when there is none, or the exit code does not vouch for it.
+
+    Traces (``+ command``) do not count as lines: a job in the background may still print its own after the marker.
+    """
     if exit_code != MARKER_EXIT_CODE:
         return None
-    found = _LINE.fullmatch(output.rstrip().rpartition("\n")[2].strip())
+    lines = (line.strip() for line in reversed(output.rstrip().split("\n")))
+    found = _LINE.fullmatch(next((line for line in lines if not line.startswith("+")), ""))
     if found is None or found[1] not in Word.__members__:
         return None
     return Marker(Word(found[1]), found[2] or "")

@@ -155,7 +155,7 @@ class SandboxBackend:
 
     async def existing(self) -> Sequence[Machine]:
         """Return every live sandbox of this user."""
-        return list(keepers.live_machines())
+        return keepers.live_machines()
 
 
 def host_system_name() -> str:
@@ -214,13 +214,19 @@ def _start(options: keepers.KeeperOptions, progress: ProgressSink) -> _Sandbox:
                 keepers.MODULE,
                 options.arguments(),
                 descriptors=(their_control.fileno(), their_stream.fileno()),
-                environment={"LC_ALL": "C.UTF-8"},
+                environment=_keeper_environment(),
             )
         except OSError as error:
             stream.close()
             control.close()
             raise InfrastructureError(f"cannot start a sandbox's keeper: {error.strerror}") from error
     return _Sandbox(pid, control, AgentConnection(stream, f"{options.backend}:{options.system}"), progress)
+
+
+def _keeper_environment() -> dict[str, str]:
+    """Return the least that Python starts with: what runs in the sandbox can read it."""
+    kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
+    return {"LC_ALL": "C.UTF-8", **kept}
 
 
 async def _within(ended: "asyncio.Future[int]", pid: int) -> None:

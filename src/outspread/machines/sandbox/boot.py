@@ -58,11 +58,12 @@ _ENVIRONMENT = {
 class Boot:
     """What differs from one boot to the next, or from one sandbox to another."""
 
-    __slots__ = ("boot_id", "hostname", "number", "resolver", "root", "scratch")
+    __slots__ = ("boot_id", "disk", "hostname", "number", "resolver", "root", "scratch")
 
-    def __init__(self, *, root: str, scratch: str, hostname: str, number: int, resolver: bytes) -> None:
+    def __init__(self, *, root: str, scratch: str, disk: str, hostname: str, number: int, resolver: bytes) -> None:
         self.root = root
         self.scratch = scratch
+        self.disk = disk  # how much /run, /tmp and /dev/shm may hold, as tmpfs takes it
         self.hostname = hostname
         self.number = number
         self.resolver = resolver  # the host's /etc/resolv.conf, since its network is ours
@@ -73,8 +74,9 @@ class Boot:
         kernel.unshare(kernel.CLONE_NEWNS | kernel.CLONE_NEWUTS | kernel.CLONE_NEWIPC)
         kernel.set_hostname(self.hostname)
         os.umask(0)
-        volatile = f"{self.scratch}/boot{self.number}"
-        os.mkdir(volatile, 0o755)
+        volatile = f"{self.scratch}/volatile"  # a mount of this boot only: it is gone with it
+        os.makedirs(volatile, exist_ok=True)
+        kernel.mount("tmpfs", volatile, "tmpfs", kernel.MS_NODEV, f"mode=0755,size={self.disk}")
         self._mount_proc(volatile)
         kernel.bind("/sys", self._directory("sys"), recursive=True)
         kernel.make_read_only(f"{self.root}/sys")

@@ -92,6 +92,7 @@ class Keeper:
         this_boot = boot.Boot(
             root=view.root,
             scratch=view.scratch,
+            disk=self._options["disk"],
             hostname=self._options["hostname"],
             number=number,
             resolver=_host_resolver(),

@@ -1,7 +1,7 @@
 """The keepers that run on this host, as their command lines describe them; whoever started them."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from msgspec import Struct
@@ -42,14 +42,14 @@ def machine_of(pid: int, options: Mapping[str, str]) -> Machine:
     )
 
 
-def live_machines() -> Iterator[Machine]:
-    """Yield the machines whose keepers run as this user."""
-    for entry in os.scandir("/proc"):
-        if entry.name.isdigit():
-            pid = int(entry.name)
-            options = _keeper_options(pid)
-            if options and _is_keeper_of(pid, os.getuid()):
-                yield machine_of(pid, options)
+def live_machines() -> list[Machine]:
+    """Return the machines whose keepers run as this user."""
+    found = []
+    for pid in (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()):
+        options = _keeper_options(pid)
+        if options and _is_keeper_of(pid, os.getuid()):
+            found.append(machine_of(pid, options))
+    return found
 
 
 def _keeper_options(pid: int) -> dict[str, str]:

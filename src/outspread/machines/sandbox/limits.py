@@ -74,11 +74,9 @@ class Limits:
         """Remove what keepers that were killed have left beside our own groups."""
         for parent in self._parents:
             for name in os.listdir(parent):
-                if name.startswith(_PREFIX):
-                    _, pid, started = name.split("-")
-                    if not is_alive(int(pid), int(started)):
-                        _empty(f"{parent}/{name}")
-                        _removed(f"{parent}/{name}")
+                if name.startswith(_PREFIX) and not _is_in_use(name):
+                    _empty(f"{parent}/{name}")
+                    _removed(f"{parent}/{name}")
 
 
 class _Place:
@@ -110,6 +108,12 @@ def _places(mounts: list[HostMount], membership: str) -> list[tuple[frozenset[st
                 if mount.kind == "cgroup" and controllers <= set(mount.options.split(","))
             )
     return found
+
+
+def _is_in_use(name: str) -> bool:
+    """Return whether a group belongs to a live keeper, or is none of ours after all."""
+    numbers = name.removeprefix(_PREFIX).split("-")
+    return len(numbers) != 2 or not all(map(str.isdigit, numbers)) or is_alive(int(numbers[0]), int(numbers[1]))
 
 
 def _write(path: str, text: str) -> None:
