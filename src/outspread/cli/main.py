@@ -1,0 +1,69 @@
+"""The program ``outspread``: its commands, each imported when it is called."""
+
+import importlib
+import sys
+
+import click
+
+from outspread import __version__
+from outspread.cli.program_end import end_program
+
+#: Command: what it does. The module ``outspread.cli.COMMAND_command`` has it as ``command``.
+COMMANDS = {
+    "list": "Print the names of jobs.",
+    "run": "Run jobs, and show how they go.",
+    "history": "Look at earlier runs.",
+    "completion": "Print what makes a shell complete commands.",
+}
+
+
+class _LazyGroup(click.Group):
+    """A group that knows its commands by name, and imports one when it is wanted."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"outspread.cli.{cmd_name}_command")
+        command = module.command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.command(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="outspread")
+@click.option("--debug", is_flag=True, help="Show tracebacks of errors.")
+def outspread(debug: bool) -> None:
+    """Run a project's tests on every system that they have to work on.
+
+    A project is a directory with a spread.yaml. Called anywhere in it, `outspread run` gets a machine of each system, runs
+    the tasks there, and gives the machines back.
+    """
+
+
+def main() -> None:
+    """Run the program ``outspread``."""
+    debug = "--debug" in sys.argv[1 : _command_place(sys.argv)]
+    end_program(_run, debug=debug, how_to_debug="--debug")
+
+
+def _run() -> int:
+    try:
+        result = outspread.main(prog_name="outspread", standalone_mode=False)
+    except click.exceptions.Abort:
+        raise KeyboardInterrupt from None
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    return result if isinstance(result, int) else 0
+
+
+def _command_place(arguments: list[str]) -> int:
+    """Return where the name of the command stands, or the end: options before it are the program's own."""
+    return next((place for place, argument in enumerate(arguments) if argument in COMMANDS), len(arguments))

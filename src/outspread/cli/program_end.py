@@ -1,0 +1,50 @@
+"""How a program ends: what it prints about an exception, and the exit code that follows from it."""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from outspread.errors import OutspreadError
+from outspread.project.errors import ProjectError
+
+INTERRUPTED = 130  # 128 + SIGINT, as a shell says it
+BROKEN_PIPE = 141  # 128 + SIGPIPE: whoever read has seen enough
+
+
+def end_program(program: Callable[[], int], *, debug: bool, how_to_debug: str, terse: bool = False) -> NoReturn:
+    """Call ``program`` and exit with the code that it returns, or that its exception asks for.
+
+    ``debug`` shows tracebacks, and ``how_to_debug`` is how people ask for that.
+    A ``terse`` error is its text alone, in one line, as Spread would print it.
+    """
+    try:
+        code = program()
+        sys.stdout.flush()
+    except OutspreadError as error:
+        if debug:
+            raise
+        code = error.exit_code
+        print_error(error, terse=terse)
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+        print("interrupted", file=sys.stderr)
+    except BrokenPipeError:
+        code = BROKEN_PIPE
+        # Python flushes standard output once more at its end, and would complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except Exception as error:
+        if debug:
+            raise
+        code = 1
+        what = f"{type(error).__name__}: {error}".replace("\n", " ")
+        print(f"error: internal: {what} ({how_to_debug} shows where)", file=sys.stderr)
+    sys.exit(code)
+
+
+def print_error(error: OutspreadError, *, terse: bool) -> None:
+    """Print ``error:``, with the place where a project is wrong, and ``hint:`` where there is one, on standard error."""
+    text = error.located if isinstance(error, ProjectError) and not terse else str(error)
+    print(f"error: {text}", file=sys.stderr)
+    if error.hint and not terse:
+        print(f"hint: {error.hint}", file=sys.stderr)

@@ -1,0 +1,71 @@
+"""From what a command line says to a project and its jobs, with the warnings that belong to it."""
+
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+from outspread.cli.diagnostics_view import refuse_diagnostics, warning_lines
+from outspread.cli.sandbox_option import SANDBOX, with_sandbox
+from outspread.errors import UsageError
+from outspread.project.errors import ProjectError
+from outspread.project.host_commands import HostCommands, ShellHostCommands
+from outspread.project.loader import load_project
+from outspread.project.model import Flavour, Job, Project
+from outspread.project.selection import select_jobs
+
+
+class Wish(NamedTuple):
+    """What is to be selected, and how much to say about it; ``running``: the jobs are to be run, not only named."""
+
+    filters: tuple[str, ...]
+    directory: str = "."
+    flavour: str = "spread"
+    sandbox: bool = False
+    strict: bool = False
+    warn: bool = True
+    every_warning: bool = False
+    running: bool = False
+
+
+class Selection(NamedTuple):
+    """A project, the jobs that were asked for, and what answers its ``$(HOST:...)`` commands."""
+
+    project: Project
+    jobs: tuple[Job, ...]
+    host: HostCommands
+
+
+def select(wish: Wish) -> Selection:
+    """Load the project, print its warnings on standard error, and select. Raises UserError in many ways."""
+    host = ShellHostCommands()
+    project = _loaded(wish, host)
+    if wish.sandbox:
+        from outspread.machines.sandbox.backend import host_system_name
+
+        project = with_sandbox(project, host_system_name())
+    refuse_diagnostics(project.diagnostics, strict=wish.strict, running=wish.running)
+    if wish.warn:
+        for line in warning_lines(project.diagnostics, every=wish.every_warning):
+            print(line, file=sys.stderr)
+    return Selection(project, tuple(select_jobs(project, wish.filters, host=host)), host)
+
+
+def _loaded(wish: Wish, host: HostCommands) -> Project:
+    start, flavour = Path(wish.directory), _flavour(wish.flavour)
+    try:
+        return load_project(start, flavour=flavour, host=host)
+    except ProjectError:
+        # Perhaps for a type of backend that an installed package offers: looking for those takes longer than loading.
+        from outspread.machines.backends import plugged_in_types
+
+        plugged_in = plugged_in_types() - {SANDBOX}
+        if not plugged_in:
+            raise
+        return load_project(start, flavour=flavour, host=host, extra_backend_types=plugged_in)
+
+
+def _flavour(name: str) -> Flavour:
+    try:
+        return Flavour(name)
+    except ValueError:
+        raise UsageError(f"cannot follow the rules of {name}: there are {' and '.join(Flavour)}") from None

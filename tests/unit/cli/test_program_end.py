@@ -1,0 +1,52 @@
+import pytest
+
+from outspread.cli.program_end import end_program
+from outspread.errors import InfrastructureError, UsageError, UserError
+from outspread.project.errors import ProjectError
+
+
+def ends_with(error: BaseException, *, debug: bool = False, terse: bool = False) -> object:
+    def program() -> int:
+        raise error
+
+    with pytest.raises(SystemExit) as caught:
+        end_program(program, debug=debug, how_to_debug="--debug", terse=terse)
+    return caught.value.code
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "printed"),
+    [
+        (UserError("cannot do it"), 1, "error: cannot do it\n"),
+        (UserError("cannot do it", hint="do that"), 1, "error: cannot do it\nhint: do that\n"),
+        (UsageError("no such option"), 2, "error: no such option\n"),
+        (InfrastructureError("disk full"), 1, "error: disk full\n"),
+        (ProjectError("odd", file="spread.yaml", line=3), 1, "error: spread.yaml:3: odd\n"),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+        (KeyError("x\ny"), 1, "error: internal: KeyError: 'x\\ny' (--debug shows where)\n"),
+        (ValueError("x\ny"), 1, "error: internal: ValueError: x y (--debug shows where)\n"),
+    ],
+)
+def test_an_exception_is_a_line_and_an_exit_code(
+    error: BaseException, code: int, printed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ends_with(error) == code
+    assert capsys.readouterr() == ("", printed)
+
+
+def test_terse_errors_are_their_text_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    ends_with(ProjectError("odd", file="spread.yaml", line=3, hint="mend it"), terse=True)
+    assert capsys.readouterr().err == "error: odd\n"
+
+
+@pytest.mark.parametrize("error", [UserError("cannot"), ValueError("odd")])
+def test_debugging_lets_exceptions_through(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        end_program(lambda: (_ for _ in ()).throw(error), debug=True, how_to_debug="")
+
+
+@pytest.mark.parametrize("code", [0, 1, 7])
+def test_without_an_exception_the_program_says(code: int) -> None:
+    with pytest.raises(SystemExit) as caught:
+        end_program(lambda: code, debug=False, how_to_debug="")
+    assert caught.value.code == code
