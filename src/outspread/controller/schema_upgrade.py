@@ -69,9 +69,9 @@ def _migrate(connection: sqlite3.Connection) -> None:
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     with engine.connect() as opened:
-        # Getting to know its connection, the engine rolled back; leaving it, it will again. Between the two locks another
-        # process may have done all this: then there is nothing to do.
-        connection.execute("BEGIN IMMEDIATE")
+        # Getting to know its connection, the engine rolls back, and so lets go of the lock. If another process does all this
+        # now, there is nothing left to do.
+        if not connection.in_transaction:
+            connection.execute("BEGIN IMMEDIATE")
         config.attributes["connection"] = opened
         command.upgrade(config, "head")
-        connection.execute("COMMIT")

@@ -123,7 +123,7 @@ class SqliteLedger:
 
     async def _read(self, read: Callable[[sqlite3.Connection], _Read], nothing: _Read) -> _Read:
         """Return what ``read`` finds, after all that was recorded; ``nothing`` when there is no database."""
-        if not self._fault and not self._closing and self._path.exists():
+        if not self._closing and (self._thread is not None or self._path.exists()):
             self._start()  # which brings the schema up to date
             await self.settle()
         if self._fault:
