@@ -51,21 +51,7 @@ def test_devices_are_the_harmless_ones(in_sandbox: InSandbox) -> None:
         "diff <(echo a) <(echo a) && echo same",
         "script -qc tty /dev/null",
     )
-    assert names.split() == [
-        "fd",
-        "full",
-        "null",
-        "ptmx",
-        "pts",
-        "random",
-        "shm",
-        "stderr",
-        "stdin",
-        "stdout",
-        "tty",
-        "urandom",
-        "zero",
-    ]
+    assert " ".join(names.split()) == "fd full null ptmx pts random shm stderr stdin stdout tty urandom zero"
     assert works.split() == ["3", "3", "to-error", "same"]
     assert terminal == "/dev/pts/0"
 
