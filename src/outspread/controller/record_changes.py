@@ -4,6 +4,7 @@ Jobs and attempts are changed under the condition that they are as the change sa
 late is found out instead of applied.
 """
 
+import math
 import sqlite3
 from collections.abc import Callable
 from typing import Any, Final
@@ -31,10 +32,20 @@ from outspread.errors import InfrastructureError
 
 MICROSECONDS: Final = 1_000_000
 
+#: About 30,000 years.
+_SECONDS_LIMIT: Final = 1e12
+
 
 def microseconds(seconds: float) -> int:
-    """Return a time or duration as the tables keep it."""
-    return round(seconds * MICROSECONDS)
+    """Return a time or duration as the tables keep it; what is no number, or none that fits, is clipped."""
+    if math.isnan(seconds):
+        return 0
+    return round(max(-_SECONDS_LIMIT, min(seconds, _SECONDS_LIMIT)) * MICROSECONDS)
+
+
+def _integer(number: int) -> int:
+    """Return the nearest number that fits into 64 bits: projects may write any."""
+    return max(-(2**63), min(number, 2**63 - 1))
 
 
 def storable(text: str) -> str:
@@ -81,7 +92,7 @@ class ChangeRecorder:
                 storable(change.project),
                 storable(change.root),
                 change.options,
-                change.seed,
+                _integer(change.seed),
                 change.seed_matters,
                 self._process,
                 microseconds(change.at),
@@ -94,7 +105,7 @@ class ChangeRecorder:
         self._connection.executemany(
             "INSERT INTO jobs (run_key, number, name, priority, state, fence, attempts, infra_failures)"
             " VALUES (?, ?, ?, ?, 'queued', 0, 0, 0)",
-            ((key, number, storable(job.name), job.priority) for number, job in enumerate(change.jobs)),
+            ((key, number, storable(job.name), _integer(job.priority)) for number, job in enumerate(change.jobs)),
         )
         self._event(change.at, "run-submitted", change.run_id, change.project, change.owner)
 

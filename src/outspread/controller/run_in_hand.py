@@ -239,27 +239,32 @@ class RunInHand:
             return False
         seat, number = found
         if self._jobs[number].state is JobState.CLAIMED:
-            self._move(number, JobEvent.START, at=report.at, fence=seat.fence)
-            began = AttemptBegan(
-                run_id=self.spec.run_id,
-                number=number,
-                attempt=report.attempt,
-                fence=seat.fence,
-                seat_id=seat.seat_id,
-                worker=seat.worker,
-                machine_id=report.machine_id,
-                server=report.server,
-                at=report.at,
-            )
-            self.changes.append(began)
+            self._begin(seat, number, at=report.at, machine_id=report.machine_id, server=report.server)
         return True
+
+    def _begin(self, seat: _OpenSeat, number: int, *, at: float, machine_id: str, server: str) -> None:
+        self._move(number, JobEvent.START, at=at, fence=seat.fence)
+        began = AttemptBegan(
+            run_id=self.spec.run_id,
+            number=number,
+            attempt=self._jobs[number].attempts,
+            fence=seat.fence,
+            seat_id=seat.seat_id,
+            worker=seat.worker,
+            machine_id=machine_id,
+            server=server,
+            at=at,
+        )
+        self.changes.append(began)
 
     def _attempt_finished(self, report: AttemptFinished) -> bool:
         found = self._attempt(report)
-        if found is None or self._jobs[found[1]].state is not JobState.RUNNING:
+        if found is None:
             return False
         seat, number = found
         job = self._jobs[number]
+        if job.state is JobState.CLAIMED:  # it ended before there was anything to start
+            self._begin(seat, number, at=report.at, machine_id="", server=report.server)
         if report.outcome is Outcome.INFRA:
             seat.lost = True
         else:

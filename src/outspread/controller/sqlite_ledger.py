@@ -156,7 +156,9 @@ class SqliteLedger:
             fault = ""
         except OutspreadError as error:
             fault = f"{error.message}{f' ({error.hint})' if error.hint else ''}"
-        except (sqlite3.Error, OSError) as error:
+        except OSError as error:
+            fault = error.strerror or str(error)
+        except sqlite3.Error as error:
             fault = str(error)
         finally:
             self._end(fault)

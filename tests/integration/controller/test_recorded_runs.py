@@ -190,6 +190,23 @@ def test_text_that_no_database_takes_does_no_harm(tmp_path: Path, make_run: Call
     asyncio.run(scenario())
 
 
+def test_numbers_that_no_table_takes_do_no_harm(tmp_path: Path, make_run: Callable[..., RunSpec]) -> None:
+    async def scenario() -> None:
+        site = Site(tmp_path)
+        jobs = [Job("b:s:x/1", "b", "s", "x/", "x/1", priority=10**30), Job("b:s:x/2", "b", "s", "x/", "x/2", priority=-(10**30))]
+        await site.controller.submit(make_run(*jobs, options=RunOptions(seed=10**30)))
+        (seat,) = (await site.controller.exchange(Exchange("w", 1))).seats
+        for number, odd in enumerate((float("nan"), float("inf")), start=1):
+            await site.controller.exchange(Exchange("w", 0, wants=(JobWanted(seat.seat_id, seat.fence),)))
+            await say(site, seat, AttemptFinished(1.0, seat.seat_id, seat.fence, f"b:s:x/{number}", 1, Outcome.PASSED, odd))
+        (summary,) = await site.controller.history()
+        assert summary.passed == 2
+        await site.controller.close()
+        assert site.warnings == []
+
+    asyncio.run(scenario())
+
+
 def test_durations_decide_what_comes_first_next_time(tmp_path: Path, make_run: Callable[..., RunSpec]) -> None:
     async def scenario() -> None:
         site = Site(tmp_path)

@@ -120,7 +120,6 @@ def test_late_and_double_reports_change_nothing(make_run: Callable[..., RunSpec]
     run = begin(make_run("b:s:x/1"))
     seat = opened(run)
     given_job = want(run, seat)
-    assert not finish(run, given_job)  # never started
     start(run, given_job)
     assert start(run, given_job)  # twice: fine
     assert sum(isinstance(change, AttemptBegan) for change in run.changes) == 1
@@ -134,6 +133,17 @@ def test_late_and_double_reports_change_nothing(make_run: Callable[..., RunSpec]
     close(run, seat)
     assert not close(run, seat)
     assert run.has_passed()
+
+
+def test_an_attempt_may_end_without_having_started(make_run: Callable[..., RunSpec]) -> None:
+    run = begin(make_run("b:s:x/1"))
+    seat = opened(run)
+    assert finish(run, want(run, seat), Outcome.ABORTED)
+    assert [type(change) for change in run.changes if not isinstance(change, JobMoved)] == [AttemptBegan, AttemptEnded]
+    want(run, seat)
+    close(run, seat)
+    assert run.is_finished()
+    assert outcomes(run) == {0: Outcome.ABORTED}
 
 
 def test_a_late_result_of_an_earlier_attempt_is_refused(make_run: Callable[..., RunSpec]) -> None:
