@@ -50,6 +50,7 @@ def carry_out(selection: Selection, options: RunOptions, renderers: Sequence[Ren
     def note_interrupt() -> None:
         nonlocal interrupted
         interrupted = True
+        _show_cursor()
         print("interrupted: ending what runs and giving machines back; once more to leave at once", file=sys.stderr)
 
     run_here(
@@ -62,6 +63,14 @@ def carry_out(selection: Selection, options: RunOptions, renderers: Sequence[Ren
         on_interrupt=note_interrupt,
     )
     return RunEnd(verdict.passed and not interrupted, interrupted)
+
+
+def _show_cursor() -> None:
+    """Undo what a live display did to the terminal: a second interrupt leaves no time for it."""
+    terminal = sys.__stderr__
+    if terminal is not None and terminal.isatty():
+        terminal.write("\x1b[?25h")
+        terminal.flush()
 
 
 def _made(directory: str) -> Path:

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from outspread.cli.github_actions import GithubActions
 from outspread.cli.job_counts import JobOutcomes
+from outspread.cli.job_lines import run_name
 from outspread.cli.spans import span
 from outspread.cli.troubles import Trace, Trouble, Troubles
 from outspread.controller.values import Report, RunFinished, RunStarted
@@ -61,10 +62,12 @@ class EndReport:
             yield f"and {len(troubles) - DETAILED} more failures:"
             yield from (f"  {_headline(trouble)}" for trouble in troubles[DETAILED : DETAILED + NAMED])
             if len(troubles) > DETAILED + NAMED:
-                yield f"  ... (all: outspread history {self._story.run_id})"
+                yield f"  ... (all: outspread history {run_name(self._story.run_id)})"
         yield from self._other_faults()
         yield ""
         took_s = self._latest - self._story.began_at if self._story.duration_s is None else self._story.duration_s
+        if troubles:
+            yield f"logs: outspread history {run_name(self._story.run_id)}"
         yield f"{self.outcomes.counts().sentence()} in {span(took_s)}"
 
     def _block(self, trouble: Trouble) -> Iterator[str]:
@@ -72,7 +75,9 @@ class EndReport:
         yield f"  on {trouble.server}"
         if trouble.trace.left_out:
             # Only jobs have a log of their own to be found by.
-            where = f"; all: outspread history {self._story.run_id} --log {shlex.quote(trouble.job)}" if trouble.job else ""
+            where = (
+                f"; all: outspread history {run_name(self._story.run_id)} --log {shlex.quote(trouble.job)}" if trouble.job else ""
+            )
             yield f"  ({trouble.trace.left_out} lines above{where})"
         yield from _indented(trouble.trace)
         if trouble.debug.lines:

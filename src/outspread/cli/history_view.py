@@ -1,15 +1,15 @@
 """Earlier runs as they are printed."""
 
+import shlex
 import time
 from collections.abc import Iterator, Sequence
 
-from outspread.cli.job_lines import OUTCOME_WORDS, one_line
+from outspread.cli.job_lines import OUTCOME_WORDS, one_line, run_name
 from outspread.cli.spans import span
 from outspread.cli.troubles import trace_of
 from outspread.controller.values import AttemptRecord, Outcome, RunDetail, RunSummary
 
 _FINE = (Outcome.PASSED, Outcome.SKIPPED)
-_SHOWN_ID = 12  # characters of a run's id; any unambiguous beginning names it
 
 
 def history_lines(runs: Sequence[RunSummary], *, with_roots: bool) -> Iterator[str]:
@@ -19,7 +19,7 @@ def history_lines(runs: Sequence[RunSummary], *, with_roots: bool) -> Iterator[s
     for run in runs:
         counts = (run.total_jobs, run.passed, run.failed, run.aborted, run.skipped)
         took = "" if run.finished_at is None else span(run.finished_at - run.submitted_at)
-        row = (run.run_id[:_SHOWN_ID], _moment(run.submitted_at), took, run.state, *map(str, counts), str(run.seed or ""))
+        row = (run_name(run.run_id), _moment(run.submitted_at), took, run.state, *map(str, counts), str(run.seed or ""))
         rows.append(row + ((run.root,) if with_roots else ()))
     yield from _table(rows)
 
@@ -27,7 +27,7 @@ def history_lines(runs: Sequence[RunSummary], *, with_roots: bool) -> Iterator[s
 def run_lines(detail: RunDetail) -> Iterator[str]:
     """Yield what is known of one run: what went wrong first, with the end of each log, then the rest."""
     run = detail.summary
-    yield f"run {run.run_id}: {run.project} in {run.root}, by {run.owner}, {_moment(run.submitted_at)}, {run.state}"
+    yield f"run {run_name(run.run_id)}: {run.project} in {run.root}, by {run.owner}, {_moment(run.submitted_at)}, {run.state}"
     yield (
         f"{run.total_jobs} jobs: {run.passed} passed, {run.failed} failed, {run.aborted} aborted, {run.skipped} skipped"
         + (f"; seed {run.seed}" if run.seed else "")
@@ -62,7 +62,7 @@ def _failure(attempt: AttemptRecord, run_id: str) -> Iterator[str]:
         )
     trace = trace_of(attempt.log)
     if trace.left_out:
-        yield f"  ({trace.left_out} lines above; all: outspread history {run_id[:_SHOWN_ID]} --log '{attempt.job}')"
+        yield f"  ({trace.left_out} lines above; all: outspread history {run_name(run_id)} --log {shlex.quote(attempt.job)})"
     yield from (f"  | {line}".rstrip() for line in trace.lines)
 
 

@@ -32,6 +32,7 @@ OUTCOME_WORDS = {
     Outcome.INFRA: "LOST",
 }
 DOING = {Verb.CHECK: "checking", Verb.PREPARE: "preparing", Verb.EXECUTE: "executing", Verb.RESTORE: "restoring"}
+_ID_CHARACTERS = 12
 _WIDTH = max(map(len, OUTCOME_WORDS.values()))
 
 
@@ -51,6 +52,11 @@ def machine_line(event: Report, verbosity: int) -> str:
         case RunningLate(server=server, context=context):
             return f"{server}: {DOING[event.verb]} {context} is running late: {one_line(event.excerpt)}"
     return _detail(event, verbosity) if verbosity else ""
+
+
+def run_name(run_id: str) -> str:
+    """Return enough of a run's id to name it: any unambiguous beginning does."""
+    return run_id[:_ID_CHARACTERS]
 
 
 def one_line(text: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleDimensions, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -91,7 +91,7 @@ class LiveView:
         match event:
             case RunStarted():
                 self._progress = Progress(total=event.total_jobs, began_at=event.at)
-                self._live.start()
+                self._live.start(refresh=True)
             case AttemptFinished():
                 self._attempt(event)
             case _:
@@ -143,20 +143,21 @@ class LiveView:
         return list(self._rows.values())
 
     def _frame(self) -> RenderableType:
-        return live_frame(self._progress, self.rows(), self._clock(), height=self._console.height)
+        return live_frame(self._progress, self.rows(), self._clock(), self._console.size)
 
     def _print(self, line: str, style: str) -> None:
         # Text, not markup: brackets in what tests print mean nothing.
         self._console.print(Text(line, style=style), soft_wrap=True)
 
 
-def live_frame(progress: Progress, rows: list[Row], now: float, *, height: int) -> RenderableType:
+def live_frame(progress: Progress, rows: list[Row], now: float, size: ConsoleDimensions) -> RenderableType:
     """Return the display: rows of sessions, as many as fit beside what else stands on the screen, over the progress."""
-    room = max(1, height - 4)
+    room = max(1, size.height - 4)
+    names_width = min(max((len(row.server) for row in rows), default=1), size.width * 2 // 5)
     table = Table.grid(padding=(0, 2), expand=True)
-    table.add_column(no_wrap=True, overflow="ellipsis", style="cyan", ratio=2)
-    table.add_column(no_wrap=True, overflow="ellipsis", ratio=5)
-    table.add_column(no_wrap=True, justify="right", style="dim", width=8)
+    table.add_column(no_wrap=True, overflow="ellipsis", style="cyan", width=names_width)
+    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    table.add_column(no_wrap=True, justify="right", style="dim", width=6)
     for row in rows[:room]:
         table.add_row(Text(row.server), Text(row.doing), span(now - row.since))
     if len(rows) > room:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, TextIO
 
 from outspread.cli.end_report import EndReport
-from outspread.cli.job_lines import job_line, machine_line
+from outspread.cli.job_lines import job_line, machine_line, run_name
 from outspread.controller.values import AttemptFinished, Report, RunStarted
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class PlainView:
             case RunStarted():
                 self._total = event.total_jobs
                 seed = f", seed {event.seed}" if event.seed_matters else ""
-                self._line(f"run {event.run_id}: {_jobs(event.total_jobs)} of {event.project}{seed}")
+                self._line(f"run {run_name(event.run_id)}: {_jobs(event.total_jobs)} of {event.project}{seed}")
             case AttemptFinished():
                 digits = len(str(self._total))
                 self._line(f"[{self._report.outcomes.tried:{digits}}/{self._total}] {job_line(event)}")

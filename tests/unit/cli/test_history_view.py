@@ -44,7 +44,7 @@ def test_runs_of_all_projects_say_of_which() -> None:
 def test_a_run_shows_failures_first() -> None:
     lines = list(run_lines(DETAIL))
     assert lines[:12] == [
-        "run 0123456789abcdef: demo in /src/demo, by ann, 2026-09-21 14:13, done",
+        "run 0123456789ab: demo in /src/demo, by ann, 2026-09-21 14:13, done",
         "3 jobs: 1 passed, 1 failed, 1 aborted, 0 skipped; seed 77",
         "",
         "LOST a:b-1:t/bad on lab:debian-12 after 2.0s",
@@ -52,7 +52,7 @@ def test_a_run_shows_failures_first() -> None:
         "",
         "FAILED a:b-1:t/bad (attempt 2) on lab:debian-12 after 2.0s",
         "  task execute: exit code 1",
-        "  (10 lines above; all: outspread history 0123456789ab --log 'a:b-1:t/bad')",
+        "  (10 lines above; all: outspread history 0123456789ab --log a:b-1:t/bad)",
         "  | line 10",
         "  | line 11",
         "  | line 12",

@@ -14,7 +14,7 @@ from outspread.controller.values import Report, RunOptions, RunStarted
 def frame(progress: Progress, rows: list[Row], *, now: float = 100.0, width: int = 70, height: int = 20) -> list[str]:
     out = io.StringIO()
     console = Console(file=out, width=width, height=height, color_system=None, force_terminal=True, legacy_windows=False)
-    console.print(live_frame(progress, rows, now, height=height))
+    console.print(live_frame(progress, rows, now, console.size))
     return [line.rstrip() for line in out.getvalue().splitlines()]
 
 
@@ -62,6 +62,7 @@ def test_failures_are_printed_above_and_the_report_at_the_end(events: list[Repor
     assert "ok         lab:debian-12:tests/good" not in text
     assert text.rstrip().endswith("5 jobs: 1 passed, 1 failed, 1 lost with their machine, 1 aborted, 1 skipped in 40s")
     assert "\x1b[31m" not in text
+    assert "0/0" not in text
     assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 1  # the cursor is given back
 
 

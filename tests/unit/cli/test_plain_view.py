@@ -39,6 +39,7 @@ FAILED lab:debian-12:tests/lost: machine lost: connection lost
 
 trouble: lab:debian-12: cannot discard lab:debian-12 (d1): gone
 
+logs: outspread history run-1
 5 jobs: 1 passed, 1 failed, 1 lost with their machine, 1 aborted, 1 skipped in 40s
 """
 
