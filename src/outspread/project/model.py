@@ -108,7 +108,7 @@ class Backend(Struct, frozen=True):
     manual: bool = False
     # spread-plus
     proxy: str = ""
-    cidr_port_rel: str = ""
+    cidr_port_rel: tuple[str, ...] = ()
     volume_auto_delete: bool = False
 
 
@@ -159,6 +159,7 @@ class Diagnostic(Struct, frozen=True):
     line: int = 0
     hint: str = ""
     stops_run: bool = False  # fine for ``list``, but nobody can run it (a malformed field of spread-plus)
+    spread_error: str = ""  # the words in which Spread refuses the project for it, where we do not
 
 
 class Project(Struct, frozen=True):
@@ -192,7 +193,7 @@ class Project(Struct, frozen=True):
         return self.suites[job.suite].tasks[job.task]
 
 
-class Job(Struct, frozen=True):
+class Job(Struct, frozen=True, gc=False):
     """One thing that must pass, once: a task on a system of a backend, with one variant and one sample.
 
     All but ``name`` and ``priority`` are keys into the project: the job itself stays small, as there may be 100,000.
