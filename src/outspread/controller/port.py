@@ -25,7 +25,11 @@ class ControllerPort(Protocol):
         ...
 
     def watch(self, run_id: str) -> AsyncIterator[Report]:
-        """Yield what happens in a run, from its first event to RunFinished, after which it ends."""
+        """Yield what happens in a run, from its first event to RunFinished, after which it ends.
+
+        Who calls this before the run is submitted, or soon after, misses nothing; of a run that has been going on for long, a
+        controller may tell only RunStarted and what happens from then on.
+        """
         ...
 
     async def cancel(self, run_id: str, reason: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from outspread.controller.embedded import EmbeddedController
 from outspread.controller.ledger import UnrecordedLedger
+from outspread.controller.port import ControllerPort
 from outspread.controller.values import (
     Assignment,
     AttemptFinished,
@@ -84,6 +85,15 @@ def test_a_run_from_submission_to_its_end(make_run: Callable[..., RunSpec]) -> N
         assert events[-1] == RunFinished(1000.5, "run-1", True, 0.0)
 
     asyncio.run(scenario())
+
+
+def test_it_is_a_controller_as_the_port_wants_it() -> None:
+    async def scenario(port: ControllerPort) -> None:
+        assert await port.history() == []
+        with pytest.raises(UserError, match="no record is kept"):
+            await port.run_detail("run-1")
+
+    asyncio.run(scenario(made()))
 
 
 def test_no_more_seats_than_free_slots(make_run: Callable[..., RunSpec]) -> None:
