@@ -71,6 +71,7 @@ REAP_EVERY_S = 1.0
 
 # Numbers, since importing signal costs 5 ms for its enumerations.
 _SIGHUP, _SIGINT, _SIGQUIT, _SIGKILL, _SIGPIPE, _SIGTERM, _SIGSTOP, _SIGXFSZ = 1, 2, 3, 9, 13, 15, 19, 25
+_PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
 _SYS_PIDFD_OPEN = 434
 
@@ -491,8 +492,12 @@ def _work(stream: int, environment: dict[bytes, bytes]) -> int:
         return _WORKER_BROKE
 
 
-def serve(stream: int, environment: dict[bytes, bytes]) -> int:
-    """Serve ``stream`` until it closes; return an exit code. Every command gets ``environment``."""
+def serve(stream: int, environment: dict[bytes, bytes], title: bytes = b"outspread-agent") -> int:
+    """Serve ``stream`` until it closes; return an exit code. Every command gets ``environment``.
+
+    ``title`` is what the process list shows.
+    """
+    _show_as(title)
     ctypes.CDLL(None).signal(_SIGINT, None)  # Python's own handler would end us with a KeyboardInterrupt
     os.set_inheritable(stream, False)
     os.set_blocking(stream, False)
@@ -510,6 +515,16 @@ def serve(stream: int, environment: dict[bytes, bytes]) -> int:
             pid, status = os.wait()
         if not (os.WIFEXITED(status) and os.WEXITSTATUS(status) == _WORKER_RETIRES):
             return 0 if status == 0 else 1
+
+
+def _show_as(title: bytes) -> None:
+    """Change what the process list shows of us: a script's ``pkill python`` is not meant for its agent."""
+    ctypes.CDLL(None).prctl(_PR_SET_NAME, title.split()[0], 0, 0, 0)
+    with open("/proc/self/stat", "rb", 0) as file:
+        stat = file.read()
+    start, end = (int(field) for field in stat[stat.rindex(b")") + 2 :].split()[45:47])
+    if start:  # the memory of our arguments; a kernel that hides its place leaves them as they are
+        ctypes.memmove(start, title[: end - start - 1].ljust(end - start, b"\0"), end - start)
 
 
 def take_stream(source: int) -> int:

@@ -62,9 +62,9 @@ class AgentConnection:
     def is_lost(self) -> bool:
         return bool(self._lost)
 
-    def close(self) -> None:
+    def close(self, why: str = "the connection was closed") -> None:
         """Close the stream, upon which the agent ends its command and itself. Idempotent."""
-        self._lose("the connection was closed")
+        self._lose(why)
 
     def expect_ready(self) -> None:
         """Forget that the agent was ready: a new one is about to say so."""

@@ -16,7 +16,6 @@ if __name__ == "__main__":
                 continue
     # the directory that holds the package: its modules are found, and nothing else that is installed
     sys.path.insert(0, __file__.rsplit("/", 3)[0])
-    module = sys.argv[1]
-    del sys.argv[:2]
-    __import__(module)
-    sys.modules[module].main()
+    del sys.argv[0]  # the module takes its place
+    __import__(sys.argv[0])
+    sys.modules[sys.argv[0]].main()

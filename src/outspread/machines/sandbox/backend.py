@@ -72,6 +72,7 @@ class _Sandbox:
         elif word == "failed":
             why, _, hint = text.partition("\n")
             self._settle(InfrastructureError(f"cannot make a sandbox: {why}", hint=hint, retry=False))
+            self.connection.close(f"it failed: {why}")
         else:
             self._loop.remove_reader(self._control.fileno())
             self._settle(ConnectionLostError("the sandbox ended"))

@@ -153,10 +153,9 @@ class Boot:
             _write(resolver, self.resolver)
 
 
-def serve(stream: int) -> int:
+def serve(stream: int, machine_id: str) -> int:
     """Be the machine's agent until the stream ends; return an exit code."""
-    os.chdir("/")
-    return agent.serve(stream, _ENVIRONMENT)
+    return agent.serve(stream, _ENVIRONMENT, f"outspread-agent machine_id={machine_id}".encode())
 
 
 def _read(path: str) -> bytes:

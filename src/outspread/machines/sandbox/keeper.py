@@ -159,8 +159,7 @@ class Keeper:
                 self._limits.join()
             this_boot.enter()
             self._tell("booted", "")
-            os.close(self._control)
-            code = boot.serve(self._stream)
+            code = boot.serve(self._stream, self._options["machine_id"])
         except Exception as error:  # noqa: BLE001 - as in ``keep``
             self._fail(error)
         finally:
