@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from outspread.cli.github_actions import GithubActions
 from outspread.cli.job_counts import JobOutcomes
@@ -41,12 +42,11 @@ class EndReport:
         self.troubles.feed(event)
         self.outcomes.feed(event)
         self._latest = event.at
-        story = self._story
         match event:
-            case RunStarted(run_id=run_id, seed=seed, seed_matters=matters):
-                self._story = RunStory(run_id, seed, matters, event.at, again=story.again)
+            case RunStarted(run_id=run_id, seed=seed, seed_matters=matters, at=at):
+                self._story = replace(self._story, run_id=run_id, seed=seed, seed_matters=matters, began_at=at)
             case RunFinished(duration_s=duration_s):
-                self._story = RunStory(story.run_id, story.seed, story.seed_matters, story.began_at, duration_s, story.again)
+                self._story = replace(self._story, duration_s=duration_s)
             case _:
                 pass
 

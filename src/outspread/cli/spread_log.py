@@ -6,6 +6,7 @@ Output of scripts passes untouched, invalid UTF-8 included: the stream written t
 import time
 from typing import TYPE_CHECKING, TextIO
 
+from outspread.cli.job_lines import DOING
 from outspread.cli.spread_summary import summary_messages
 from outspread.controller.values import (
     ArtifactsFetched,
@@ -35,7 +36,6 @@ from outspread.controller.values import (
 if TYPE_CHECKING:
     from outspread.controller.tally import Tally
 
-_DOING = {Verb.CHECK: "checking", Verb.PREPARE: "preparing", Verb.EXECUTE: "executing", Verb.RESTORE: "restoring"}
 _RULE = "-----"
 _REPEATED_AFTER_S = 15.0  # how soon the same trouble with a machine is worth another line
 _MEBIBYTE = 1024 * 1024
@@ -157,7 +157,7 @@ class SpreadLog:
         self._begun[event.server] = event.at
         if self._travis:
             self._write(f"travis_time:start:{_nanoseconds(event.at):x}\n")
-        self._say(f"{_DOING[event.verb].capitalize()} {_subject(event)}{counted}...")
+        self._say(f"{DOING[event.verb].capitalize()} {_subject(event)}{counted}...")
 
     def _end(self, event: StepFinished) -> None:
         began = self._begun.pop(event.server, event.at)
@@ -165,17 +165,17 @@ class SpreadLog:
             self._write(_travis_time_end(_nanoseconds(began), _nanoseconds(event.at)))
         if event.outcome is Outcome.PASSED:
             if self._verbosity > 1 and event.output.strip():
-                self._block(f"Output of {_DOING[event.verb]} {_subject(event)} : {_text(event.output)}", took_s=event.duration_s)
+                self._block(f"Output of {DOING[event.verb]} {_subject(event)} : {_text(event.output)}", took_s=event.duration_s)
             return
         text = event.reason if event.error_text else _text(event.output) or event.reason
-        self._block(f"Error {_DOING[event.verb]} {_subject(event)} : {text}", took_s=event.duration_s)
+        self._block(f"Error {DOING[event.verb]} {_subject(event)} : {text}", took_s=event.duration_s)
 
     # --- jobs ---------------------------------------------------------------------------------------------------------
 
     def _attempt(self, event: AttemptFinished) -> None:
         match event.outcome:
             case Outcome.INFRA:  # the machine was lost, so that no script could report its own end
-                self._say(f"Error {_DOING[event.verb]} {event.job} ({_label(event.server)}) : {event.reason}")
+                self._say(f"Error {DOING[event.verb]} {event.job} ({_label(event.server)}) : {event.reason}")
             case Outcome.SKIPPED:
                 self._say(f"Skipping {event.job} ({_label(event.server)}): {event.reason}")
             case Outcome.ABORTED:

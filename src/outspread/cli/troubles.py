@@ -1,6 +1,7 @@
 """What went wrong in a run, gathered from its events and kept small: the material of every report at the end."""
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from outspread.cli.terminal_text import last_lines, shown_text
 from outspread.controller.values import (
@@ -87,16 +88,7 @@ class Troubles:
         for place in reversed(range(len(self._troubles))):
             trouble = self._troubles[place]
             if trouble.context == event.context and trouble.server == event.server:
-                self._troubles[place] = Trouble(
-                    trouble.context,
-                    trouble.job,
-                    trouble.what,
-                    trouble.server,
-                    trouble.reason,
-                    trouble.error_text,
-                    trouble.trace,
-                    trace_of(event.output),
-                )
+                self._troubles[place] = replace(trouble, debug=trace_of(event.output))
                 return
 
 
