@@ -1,0 +1,94 @@
+"""Runs that are stopped: by Ctrl-C, by SIGTERM, by kill -9. Nothing of them is left, and what is known is kept."""
+
+import json
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def processes_with(mark: str) -> list[int]:
+    """Return the processes whose command line holds ``mark``."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                if mark in (entry / "cmdline").read_text(errors="replace"):
+                    found.append(int(entry.name))
+            except OSError:
+                continue
+    return found
+
+
+def wait_for(condition: Callable[[], object], *, within_s: float = 20) -> None:
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "the condition never held"
+        time.sleep(0.02)
+
+
+def leftovers() -> list[str]:
+    """Return the control groups that sandboxes have made."""
+    return [str(path) for path in Path("/sys/fs/cgroup").glob("**/outspread-*")]
+
+
+@pytest.fixture
+def sleeper(project: Any) -> str:
+    """A job that sleeps for an odd number of seconds, by which it is found."""
+    odd = f"4{time.time_ns() % 10**9}"
+    project.task("sleeps", f"execute: sleep {odd}\n")
+    project.task("waits", "priority: -1\nexecute: 'true'\n")
+    return odd
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_run_at_once_and_gives_machines_back(project: Any, sleeper: str, number: int) -> None:
+    with project.start("outspread", "run") as process:
+        wait_for(lambda: processes_with(f"sleep\0{sleeper}"))
+        began = time.monotonic()
+        process.send_signal(number)
+        _, err = process.communicate(timeout=20)
+    assert time.monotonic() - began < 10
+    assert process.returncode == 130
+    assert err.startswith("interrupted: ")
+    assert "Traceback" not in err
+    assert not processes_with(f"sleep\0{sleeper}")
+    assert not leftovers()
+    (run,) = json.loads(project.run("outspread", "history", "--json").out)
+    assert run["state"] == "cancelled"
+
+
+def test_spread_ends_with_1_when_interrupted(project: Any, sleeper: str) -> None:
+    with project.start("spread") as process:
+        wait_for(lambda: processes_with(f"sleep\0{sleeper}"))
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert "Aborted tasks: 2" in out
+
+
+def test_a_second_signal_does_not_wait(project: Any) -> None:
+    odd = f"4{time.time_ns() % 10**9}"
+    project.task("sleeps", f"execute: sleep {odd}\n")
+    with project.start("outspread", "run") as process:
+        wait_for(lambda: processes_with(f"sleep\0{odd}"))
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+    assert process.returncode in (128 + signal.SIGTERM, 130)
+    wait_for(lambda: not processes_with(f"sleep\0{odd}"))
+
+
+def test_kill_9_leaves_nothing_and_history_says_so(project: Any, sleeper: str) -> None:
+    with project.start("outspread", "run") as process:
+        wait_for(lambda: processes_with(f"sleep\0{sleeper}"))
+        process.kill()
+        process.communicate(timeout=20)
+    wait_for(lambda: not processes_with(f"sleep\0{sleeper}"))
+    wait_for(lambda: not leftovers())
+    (run,) = json.loads(project.run("outspread", "history", "--json").out)
+    assert run["state"] == "lost"
+    assert project.run("outspread", "run", "tests/waits").code == 0
