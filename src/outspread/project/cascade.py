@@ -5,7 +5,7 @@ the levels above it left.
 level can have more than the first.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from outspread.project.errors import ProjectError
@@ -23,48 +23,81 @@ def cascade(what: str, levels: Sequence[Level]) -> set[str]:
     A pattern looks at the names mentioned at all levels down to its own, itself included. Raises ProjectError.
     """
     final: set[str] = set()
-    candidates: dict[str, None] = {}
+    mentioned = _Mentioned()
     for number, (owner, items) in enumerate(levels):
         if not items:
             continue
         is_delta = _is_delta(what, owner, items, first=number == 0)
-        candidates.update(dict.fromkeys(item[1:] if is_delta else item for item in items))
-        _check_effort(what, owner, items, candidates)
-        if not is_delta:
-            final = {name for item in items for name in _matches(item, candidates)}
-            continue
-        for item in items:
-            if item[0] == "+":
-                final.update(_matches(item[1:], candidates))
-            else:
-                final.difference_update(_matches(item[1:], candidates))
+        mentioned.add(tuple([item[1:] for item in items]) if is_delta else tuple(items))
+        mentioned.check_effort(what, owner, items)
+        if is_delta:
+            _apply(items, final, mentioned)
+        else:
+            final = {name for item in items for name in mentioned.matching(item)}
     return final
 
 
 def narrowing_cascade(what: str, levels: Sequence[Level]) -> set[str]:
     """Return the names of the first level that the others leave. Raises ProjectError."""
-    first: dict[str, None] = {}
+    mentioned = _Mentioned()
     final: set[str] = set()
     for number, (owner, items) in enumerate(levels):
         if not items:
             continue
         is_delta = _is_delta(what, owner, items, first=number == 0)
         if number == 0:
-            first = dict.fromkeys(items)
-            final = set(first)
+            mentioned.add(tuple(items))
+            final.update(items)
             continue
-        _check_effort(what, owner, items, first)
-        if not is_delta:
-            final &= {name for item in items for name in _matches(item, first)}
-            if not final:
-                return final  # a list that rules out everything is not taken back further down
+        mentioned.check_effort(what, owner, items)
+        if is_delta:
+            _apply(items, final, mentioned)
             continue
-        for item in items:
-            if item[0] == "+":
-                final.update(_matches(item[1:], first))
-            else:
-                final.difference_update(_matches(item[1:], first))
+        final &= {name for item in items for name in mentioned.matching(item)}
+        if not final:
+            break  # a list that rules out everything is not taken back further down
     return final
+
+
+def _apply(items: Sequence[str], final: set[str], mentioned: "_Mentioned") -> None:
+    """Add to ``final`` and take from it as ``items`` say, one after the other."""
+    for item in items:
+        if item[0] == "+":
+            final.update(mentioned.matching(item[1:]))
+        else:
+            final.difference_update(mentioned.matching(item[1:]))
+
+
+class _Mentioned:
+    """The names that patterns are held against, level by level."""
+
+    def __init__(self) -> None:
+        self._levels: list[tuple[str, ...]] = []
+        self._names: set[str] = set()
+
+    def add(self, names: tuple[str, ...]) -> None:
+        self._levels.append(names)
+        self._names.update(names)
+
+    def matching(self, pattern: str) -> Iterable[str]:
+        if not is_glob(pattern):
+            return (pattern,) if pattern in self._names else ()
+        try:
+            return [name for names in self._levels for name in _matching(pattern, names)]
+        except BadPatternError as error:
+            raise ProjectError(str(error), hint=f"mend the pattern {pattern}") from error
+
+    def check_effort(self, what: str, owner: str, items: Sequence[str]) -> None:
+        """Raise ProjectError when the patterns of ``items`` would take more than a moment."""
+        names = sum(map(len, self._levels))
+        if len(items) * names > _MOST_COMPARISONS and sum(map(is_glob, items)) * names > _MOST_COMPARISONS:
+            raise ProjectError(f"{owner} specifies too many patterns of {what}")
+
+
+@lru_cache(maxsize=4096)
+def _matching(pattern: str, names: tuple[str, ...]) -> tuple[str, ...]:
+    matches = compile_glob(pattern)
+    return tuple([name for name in names if matches(name)])
 
 
 def _is_delta(what: str, owner: str, items: Sequence[str], *, first: bool) -> bool:
@@ -76,23 +109,3 @@ def _is_delta(what: str, owner: str, items: Sequence[str], *, first: bool) -> bo
             f"{owner} specifies {what} both in delta and plain format", hint="begin all of them with + or -, or none"
         )
     return signed > 0
-
-
-def _check_effort(what: str, owner: str, items: Sequence[str], candidates: dict[str, None]) -> None:
-    if len(items) * len(candidates) > _MOST_COMPARISONS and sum(map(is_glob, items)) * len(candidates) > _MOST_COMPARISONS:
-        raise ProjectError(f"{owner} specifies too many patterns of {what}")
-
-
-def _matches(pattern: str, candidates: dict[str, None]) -> Iterable[str]:
-    if not is_glob(pattern):
-        return (pattern,) if pattern in candidates else ()
-    try:
-        matches = _compiled(pattern)
-    except BadPatternError as error:
-        raise ProjectError(str(error), hint=f"mend the pattern {pattern}") from error
-    return [name for name in candidates if matches(name)]
-
-
-@lru_cache(maxsize=4096)
-def _compiled(pattern: str) -> Callable[[str], object]:
-    return compile_glob(pattern)

@@ -29,7 +29,8 @@ class JobFilter:
 
     def __init__(self, arguments: Sequence[str]) -> None:
         """Raise ProjectError when one of the arguments has no meaning."""
-        self._expressions = [_parsed(argument) for argument in arguments]
+        # Of several that mean the same, one is enough.
+        self._expressions = [_parsed(argument) for argument in dict.fromkeys(arguments)]
 
     def __bool__(self) -> bool:
         return bool(self._expressions)

@@ -13,7 +13,7 @@ from outspread.project.errors import ProjectError
 from outspread.project.go_quote import go_quote
 from outspread.project.model import Backend, Environment, Flavour, Job, Project, Suite, System, Task
 
-MOST_JOBS = 3_000_000
+MOST_JOBS = 1_000_000
 
 
 class _Place(Struct, frozen=True):
@@ -27,6 +27,16 @@ class _Place(Struct, frozen=True):
     manual: bool
 
 
+class _Row(Struct, frozen=True):
+    """All jobs of one task."""
+
+    suite: Suite
+    task: Task
+    places: list[_Place]
+    variants: dict[int, list[str]]  # by kind of place
+    size: int
+
+
 class Matrix:
     """The jobs of one project."""
 
@@ -38,48 +48,34 @@ class Matrix:
         self._places = {name: self._places_of(backend) for name, backend in project.backends.items()}
         self._backends_of: dict[tuple[Sequence[str], Sequence[str]], list[str]] = {}
         self._systems_of: dict[tuple[str, Sequence[str], Sequence[str]], list[_Place]] = {}
+        self._places_of_lists: dict[tuple[Sequence[str], ...], list[_Place]] = {}
         self._variants_of: dict[tuple[int, tuple[tuple[str, ...], ...]], list[str]] = {}
-        self._count = 0
 
     def jobs(self, passes: Callable[[str, int], bool], *, with_manual: bool) -> Iterator[Job]:
         """Yield, in no useful order, the jobs whose name and sample pass; those that are manual only if wanted.
 
         Raises ProjectError when lists contradict their rules, and when there are more jobs than anyone can mean.
         """
-        for suite in self._project.suites.values():
-            for task in suite.tasks.values():
-                yield from self._jobs_of(suite, task, passes, with_manual=with_manual)
+        rows = [
+            self._row_of(suite, task, with_manual=with_manual)
+            for suite in self._project.suites.values()
+            for task in suite.tasks.values()
+        ]
+        if sum(row.size for row in rows) > MOST_JOBS:
+            largest = max(rows, key=lambda row: row.size)
+            hint = f"{largest.task.name} alone makes {largest.size}: look at its samples and variants"
+            raise ProjectError(f"the project has more than {MOST_JOBS} jobs", hint=hint)
+        for row in rows:
+            yield from _jobs_of(row, passes)
 
-    def _jobs_of(self, suite: Suite, task: Task, passes: Callable[[str, int], bool], *, with_manual: bool) -> Iterator[Job]:
+    def _row_of(self, suite: Suite, task: Task, *, with_manual: bool) -> "_Row":
         own = (_variants_in(suite.environment), suite.variants, _variants_in(task.environment), task.variants)
-        variants_by_kind: dict[int, list[str]] = {}
-        is_manual = suite.manual or task.manual
-        own_priority = task.priority if task.priority is not None else suite.priority
-        samples = task.samples
-        for place in self._places_for(suite, task):
-            variants = variants_by_kind.get(place.kind)
-            if variants is None:
-                variants = variants_by_kind[place.kind] = self._variants(place.kind, own, suite, task)
-            self._add_to_count(len(variants) * samples)
-            if not with_manual and (is_manual or place.manual):
-                continue
-            priority = own_priority if own_priority is not None else place.priority or 0
-            backend, system = place.backend.name, place.system.name
-            for variant in variants:
-                name = f"{place.prefix}{task.name}:{variant}" if variant else place.prefix + task.name
-                if samples == 1:
-                    if passes(name, 1):
-                        yield Job(name, backend, system, suite.name, task.name, variant, 1, 1, priority)
-                    continue
-                for sample in range(1, samples + 1):
-                    numbered = f"{name}#{sample}"
-                    if passes(numbered, sample):
-                        yield Job(numbered, backend, system, suite.name, task.name, variant, sample, samples, priority)
-
-    def _add_to_count(self, jobs: int) -> None:
-        self._count += max(0, jobs)
-        if self._count > MOST_JOBS:
-            raise ProjectError(f"the project has more than {MOST_JOBS} jobs", hint="look at samples and variants")
+        places = self._places_for(suite, task)
+        variants = {kind: self._variants(kind, own, suite, task) for kind in {place.kind for place in places}}
+        if not with_manual:
+            places = [] if suite.manual or task.manual else [place for place in places if not place.manual]
+        size = max(0, task.samples) * sum([len(variants[place.kind]) for place in places])
+        return _Row(suite, task, places, variants, size)
 
     def _places_of(self, backend: Backend) -> dict[str, _Place]:
         return {
@@ -104,9 +100,13 @@ class Matrix:
             self._kinds.append([project, *_variant_levels(owners, lists)])
         return number
 
-    def _places_for(self, suite: Suite, task: Task) -> Iterator[_Place]:
-        for backend in self._backends(suite, task):
-            yield from self._systems(backend, suite, task)
+    def _places_for(self, suite: Suite, task: Task) -> list[_Place]:
+        key = (suite.backends, task.backends, suite.systems, task.systems)
+        found = self._places_of_lists.get(key)
+        if found is None:
+            backends = self._backends(suite, task)
+            found = self._places_of_lists[key] = [place for name in backends for place in self._systems(name, suite, task)]
+        return found
 
     def _backends(self, suite: Suite, task: Task) -> list[str]:
         key = (suite.backends, task.backends)
@@ -139,6 +139,25 @@ class Matrix:
                 names.discard("")
             found = self._variants_of[key] = sorted(names)
         return found
+
+
+def _jobs_of(row: _Row, passes: Callable[[str, int], bool]) -> Iterator[Job]:
+    task, suite = row.task, row.suite
+    own_priority = task.priority if task.priority is not None else suite.priority
+    samples = task.samples
+    for place in row.places:
+        priority = own_priority if own_priority is not None else place.priority or 0
+        backend, system = place.backend.name, place.system.name
+        for variant in row.variants[place.kind]:
+            name = f"{place.prefix}{task.name}:{variant}" if variant else place.prefix + task.name
+            if samples == 1:
+                if passes(name, 1):
+                    yield Job(name, backend, system, suite.name, task.name, variant, 1, 1, priority)
+                continue
+            for sample in range(1, samples + 1):
+                numbered = f"{name}#{sample}"
+                if passes(numbered, sample):
+                    yield Job(numbered, backend, system, suite.name, task.name, variant, sample, samples, priority)
 
 
 def _two_levels(suite: Suite, task: Task, of_suite: Sequence[str], of_task: Sequence[str]) -> list[Level]:
