@@ -31,6 +31,8 @@ _Read = TypeVar("_Read")
 _GROUP_S: Final = 0.02
 #: How long another process may hold the database before it counts as stuck.
 _BUSY_S: Final = 3.0
+#: How long the writer may take for what waits before it counts as stuck, on a disk that is gone.
+_STUCK_S: Final = 30.0
 #: What may be unwritten before ``room`` holds its callers back.
 _BACKLOG_LIMIT_CHANGES: Final = 10_000
 _BACKLOG_LIMIT_CHARACTERS: Final = 32 * 1024 * 1024
@@ -39,7 +41,8 @@ _BACKLOG_LIMIT_CHARACTERS: Final = 32 * 1024 * 1024
 class SqliteLedger:
     """The ledger in ``directory``/state.db, with the logs beside it; made when first written to. For use in one event loop.
 
-    ``warn`` is called once, in the event loop, when nothing can be recorded (any more). ``wall`` is the time of day.
+    ``warn`` is called once, in the event loop, when something is to be recorded and cannot be (any more).
+    ``wall`` is the time of day.
     """
 
     def __init__(self, directory: Path, *, warn: Callable[[str], None], wall: Callable[[], float]) -> None:
@@ -55,6 +58,8 @@ class SqliteLedger:
         self._closing = False
         self._fault = ""
         # Of the event loop:
+        self._recording = False  # something was to be recorded: who only reads needs no warning of what is not written
+        self._warned = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._ended: asyncio.Future[None] | None = None
@@ -63,7 +68,11 @@ class SqliteLedger:
 
     def record(self, changes: Sequence[Change]) -> None:
         """Take changes to be written. Returns at once."""
-        if not changes or self._fault or self._closing:
+        if not changes:
+            return
+        self._recording = True
+        if self._closing:
+            self._warn_of_fault()
             return
         self._start()
         characters = sum(len(change.log) for change in changes if isinstance(change, AttemptEnded))
@@ -88,7 +97,7 @@ class SqliteLedger:
             written = asyncio.get_running_loop().create_future()
             self._waiters.append(written)
             self._wake.notify()
-        await written
+        await self._await_bounded(written)
 
     async def durations(self, project: str) -> Mapping[str, float]:
         """Return what is known; nothing when it cannot be read, of which ``record`` will warn."""
@@ -118,8 +127,23 @@ class SqliteLedger:
         with self._wake:
             self._closing = True
             self._wake.notify()
-        if self._ended is not None:
-            await asyncio.shield(self._ended)
+        if self._ended is not None and self._thread is not None:
+            await self._await_bounded(self._ended)
+            if self._ended.done():
+                self._thread.join()
+
+    async def _await_bounded(self, future: asyncio.Future[None]) -> None:
+        """Wait for the writer, and give it up when it does not answer."""
+        try:
+            async with asyncio.timeout(_STUCK_S):
+                await asyncio.shield(future)
+        except TimeoutError:
+            with self._wake:
+                self._fault = f"the disk does not answer for {_STUCK_S:g} s"
+                self._closing = True
+                self._pending.clear()
+                self._pending_characters = 0
+            self._warn_of_fault()
 
     async def _read(self, read: Callable[[sqlite3.Connection], _Read], nothing: _Read) -> _Read:
         """Return what ``read`` finds, after all that was recorded; ``nothing`` when there is no database."""
@@ -146,6 +170,12 @@ class SqliteLedger:
             # A daemon: a process that ends without closing must not hang on a stuck disk.
             self._thread = threading.Thread(target=self._write_all, name="outspread-ledger", daemon=True)
             self._thread.start()
+
+    def _warn_of_fault(self) -> None:
+        if self._fault and self._recording and not self._warned:
+            self._warned = True
+            what = "history and the addresses of kept machines are missing"
+            self._warn(f"cannot record in {self._path}: {self._fault}; {what}")
 
     # --- the thread's side ---
 
@@ -207,13 +237,11 @@ class SqliteLedger:
 
     def _end(self, fault: str) -> None:
         with self._wake:
-            self._fault = fault
+            self._fault = self._fault or fault
             self._closing = True
             self._pending.clear()
             self._pending_characters = 0
-        if fault:
-            text = f"cannot record in {self._path}: {fault}; history and the addresses of kept machines are missing"
-            self._in_loop(lambda: self._warn(text))
+        self._in_loop(self._warn_of_fault)
         self._tell(len(self._waiters))
         ended = self._ended
         assert ended is not None

@@ -358,6 +358,22 @@ async def _runs_with_one_warning(directory: Path, make_run: Callable[..., RunSpe
     assert warning.endswith("history and the addresses of kept machines are missing")
 
 
+def test_who_only_reads_is_told_by_the_error_alone(tmp_path: Path, make_run: Callable[..., RunSpec]) -> None:
+    (tmp_path / "state.db").write_text("this is no database")
+
+    async def scenario() -> None:
+        site = Site(tmp_path)
+        for _ in range(2):
+            with pytest.raises(InfrastructureError, match="file is not a database"):
+                await site.controller.history()
+        assert site.warnings == []
+        await site.controller.submit(make_run("b:s:x/1"))
+        assert len(site.warnings) == 1
+        await site.controller.close()
+
+    asyncio.run(scenario())
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     place = tmp_path / "disk"
@@ -407,6 +423,24 @@ def test_a_record_that_another_holds_for_good(
     with contextlib.closing(sqlite3.connect(tmp_path / "state.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         asyncio.run(_runs_with_one_warning(tmp_path, make_run))
+
+
+def test_a_disk_that_does_not_answer(tmp_path: Path, make_run: Callable[..., RunSpec], monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = threading.Event()
+    monkeypatch.setattr("outspread.controller.sqlite_ledger._STUCK_S", 0.05)
+    monkeypatch.setattr("outspread.controller.attempt_logs.AttemptLogs.sync", lambda _: answered.wait(30))
+
+    async def scenario() -> None:
+        site = Site(tmp_path)
+        assert (await finished(site, make_run("b:s:x/1", "b:s:x/2"))).passed
+        await site.controller.close()
+        (warning,) = site.warnings
+        assert "the disk does not answer" in warning
+        answered.set()
+        assert site.ledger._thread is not None
+        await asyncio.to_thread(site.ledger._thread.join)
+
+    asyncio.run(scenario())
 
 
 # --- several processes ---
