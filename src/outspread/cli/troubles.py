@@ -34,7 +34,6 @@ class Trouble(Struct, frozen=True):
     what: str  # "execute failed", "restore of the suite timed out", "machine lost"
     server: str
     reason: str
-    error_text: bool = False  # the reason says it all
     trace: Trace = Trace()
     debug: Trace = Trace()
 
@@ -79,10 +78,6 @@ class Troubles:
         """Return why machines were given up, each reason once."""
         return list(dict.fromkeys(self._machines))
 
-    def latest_of(self, job: str) -> Trouble | None:
-        """Return the last trouble that befell ``job``."""
-        return next((trouble for trouble in reversed(self._troubles) if trouble.job == job), None)
-
     def _add_debug(self, event: DebugFinished) -> None:
         """Put debug output to the trouble that it explains: the last one of the same subject."""
         for place in reversed(range(len(self._troubles))):
@@ -111,6 +106,5 @@ def _of_step(event: StepFinished) -> Trouble:
         what=f"{event.verb}{level} {end}",
         server=event.server,
         reason=shown_text(event.reason).strip(),
-        error_text=event.error_text,
         trace=Trace() if event.error_text else trace_of(event.output),
     )

@@ -1,3 +1,4 @@
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -37,8 +38,6 @@ SERVER = "lab:debian-12 (d1)"
 
 @pytest.fixture(autouse=True)
 def _utc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    import time
-
     with monkeypatch.context() as patch:
         patch.setenv("TZ", "UTC")
         time.tzset()
