@@ -49,7 +49,7 @@ class FieldReader:
             return Fields(self._values, {}, {}, 0)
 
         def unknown(name: str, line: int) -> None:
-            if not is_meant_to_be_ignored(name, level):
+            if self._values.has_room and not is_meant_to_be_ignored(name, level):
                 self.note(f"unknown field {go_quote(name)} in {level} is ignored", line, hint=hint_for_unknown(name, level))
 
         return self._values.fields(node, into, KNOWN_FIELDS[level], unknown)

@@ -15,10 +15,13 @@ _FIRST_BYTE_ESCAPE = 0xDC80  # how Python keeps a byte that is not UTF-8 in a fi
 _LAST_BYTE_ESCAPE = 0xDCFF
 _LAST_TWO_DIGIT = 0x7F
 _LAST_FOUR_DIGIT = 0xFFFF
+_LONGEST = 1000
 
 
 def go_quote(text: str) -> str:
-    """Return ``text`` in double quotes, with whatever cannot be printed escaped."""
+    """Return ``text`` in double quotes, with whatever cannot be printed escaped, and not more of it than anyone reads."""
+    if len(text) > _LONGEST:
+        text = text[:_LONGEST] + "..."
     if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
         return f'"{text}"'
     return '"' + "".join(map(_quoted_character, text)) + '"'

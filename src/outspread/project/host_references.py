@@ -14,6 +14,7 @@ OPENING = "$(HOST:"
 _VARIABLE = re.compile(r"\$([a-zA-Z_][a-zA-Z0-9_]*)|\$\{([a-zA-Z_][a-zA-Z0-9_]*)\}")
 _TELLING = re.compile(r"[\\'\"()]")
 _LONGEST_COMMAND = 100_000
+_MOST_UNCLOSED = 100  # in one text; further ones end at the first parenthesis, without looking for a better one
 
 
 def expand_host(text: str, host: HostCommands, *, owner: str) -> str:
@@ -30,9 +31,11 @@ def expand_references(
     """Return ``text`` with commands and, if wanted, ``$NAME`` and ``${NAME}`` replaced; unknown names become empty."""
     done: list[str] = []
     position = 0
+    unclosed = 0
     while (dollar := text.find("$", position)) >= 0:
         done.append(text[position:dollar])
-        end = _command_end(text, dollar)
+        end, is_balanced = _command_end(text, dollar, balanced=unclosed < _MOST_UNCLOSED)
+        unclosed += not is_balanced
         variable = _VARIABLE.match(text, dollar) if variables_too and not end else None
         if end:
             done.append(_output(text[dollar + len(OPENING) : end - 1], host, owner))
@@ -48,7 +51,7 @@ def expand_references(
 
 def is_one_reference(text: str) -> bool:
     """Tell whether ``text`` is a single reference and nothing else."""
-    return bool(_VARIABLE.fullmatch(text)) or (bool(text) and _command_end(text, 0) == len(text))
+    return bool(_VARIABLE.fullmatch(text)) or (bool(text) and _command_end(text, 0)[0] == len(text))
 
 
 def _output(command: str, host: HostCommands, owner: str) -> str:
@@ -60,13 +63,15 @@ def _output(command: str, host: HostCommands, owner: str) -> str:
         ) from error
 
 
-def _command_end(text: str, start: int) -> int:
-    """Return where the reference at ``start`` ends; 0 when there is none, or its command is empty."""
+def _command_end(text: str, start: int, *, balanced: bool = True) -> tuple[int, bool]:
+    """Return where the reference at ``start`` ends, 0 when there is none, and whether that is the shell's reading, too."""
     if not text.startswith(OPENING, start):
-        return 0
+        return 0, True
     begin = start + len(OPENING)
-    # Spread wants at least one character: a parenthesis straight away does not close.
-    return _balanced_end(text, begin) or text.find(")", begin + 1) + 1
+    # Spread wants a command of at least one character: a parenthesis straight away does not close.
+    first_end = text.find(")", begin + 1) + 1
+    end = _balanced_end(text, begin) if balanced and first_end else 0
+    return (end, True) if end else (first_end, not first_end)
 
 
 def _balanced_end(text: str, begin: int) -> int:

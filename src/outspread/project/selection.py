@@ -1,6 +1,8 @@
 """The jobs that a command line means, in the order in which they are listed."""
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
+from operator import attrgetter
 
 from outspread.project.errors import ProjectError
 from outspread.project.host_commands import HostCommands
@@ -8,6 +10,8 @@ from outspread.project.host_resolution import check_host_commands
 from outspread.project.job_filter import JobFilter
 from outspread.project.matrix import Matrix
 from outspread.project.model import Job, Project
+
+_name = attrgetter("name")
 
 
 def select_jobs(project: Project, filters: Sequence[str], *, host: HostCommands) -> list[Job]:
@@ -31,18 +35,24 @@ def select_jobs(project: Project, filters: Sequence[str], *, host: HostCommands)
             "cannot find any tasks", hint="each task is a directory with a task.yaml in the directory of its suite"
         )
     check_host_commands(project, jobs, host)
-    jobs.sort(key=_listing_order)
-    return jobs
+    return _in_listing_order(jobs)
 
 
-def _listing_order(job: Job) -> tuple[str, int, str]:
-    """Return a key that sorts by name, but all samples of one task on one system by number."""
-    if job.samples == 1:
-        return job.name, 0, ""
-    name = job.name.rpartition("#")[0]
+def _in_listing_order(jobs: list[Job]) -> list[Job]:
+    """Return ``jobs``, of which those of one task and system stand together, by name, but samples by number."""
+    if all(job.samples == 1 for job in jobs):
+        return sorted(jobs, key=_name)
+    groups = [list(group) for _, group in groupby(jobs, key=lambda job: (job.backend, job.system, job.task))]
+    groups.sort(key=lambda group: _common_name(group[0]))
+    return [job for group in groups for job in sorted(group, key=lambda job: (job.sample, job.variant))]
+
+
+def _common_name(job: Job) -> str:
+    """Return how the names of all jobs begin that differ from ``job`` in variant and sample only."""
+    name = f"{job.backend}:{job.system}:{job.task}"
     if job.variant:
-        return f"{name.removesuffix(job.variant)}", job.sample, job.variant
-    return f"{name}#", job.sample, ""
+        return f"{name}:"
+    return f"{name}#" if job.samples > 1 else name
 
 
 def _without_manual(project: Project, jobs: list[Job]) -> list[Job]:

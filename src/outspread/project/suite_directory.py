@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from stat import S_ISDIR
 
 from outspread.project.bounded_file import UnreadableFileError, cause_of, read_bounded
 from outspread.project.errors import ProjectError
@@ -32,16 +33,15 @@ def task_files(suite: str, root: str) -> Iterator[tuple[str, str, bytes]]:
 
 def _may_hold_task(entry: os.DirEntry[str], suite: str) -> bool:
     """Tell whether ``entry`` is a directory, or a link to one; a link that leads nowhere is an error unless it is hidden."""
-    if entry.is_dir():
-        return True
-    if not entry.is_symlink() or entry.name.startswith("."):  # editors keep locks as hidden links to nowhere
-        return False
+    if not entry.is_symlink():
+        return entry.is_dir()
     try:
-        entry.stat()
+        return S_ISDIR(entry.stat().st_mode)
     except OSError as error:
+        if entry.name.startswith("."):  # editors keep locks as hidden links to nowhere
+            return False
         raise ProjectError(
             f"cannot list suite {suite}: stat {entry.path}: {cause_of(error)}",
             file=entry.path,
             hint="remove the link, or mend what it points to",
         ) from error
-    return False

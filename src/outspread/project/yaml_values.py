@@ -19,6 +19,7 @@ from outspread.project.yaml_scalars import ScalarType, scalar_text, scalar_type
 _SHOWN_BYTES = 10
 _KEPT_BYTES = 7
 _LONGEST_INT = 2**63 - 1
+_MOST_FAULTS = 50
 _MOST_NOTES = 100  # about one document
 _NEVER = ("-1", "-1ns")
 
@@ -58,13 +59,21 @@ class YamlValues:
         for fault in faults:
             if fault.alone:
                 raise YamlError(fault.text, fault.line)
-        raise YamlError("yaml: unmarshal errors:" + "".join(f"\n  {fault.text}" for fault in faults), faults[0].line)
+        shown = [fault.text for fault in faults[:_MOST_FAULTS]]
+        if len(faults) > len(shown):
+            shown.append(f"and {len(faults) - len(shown)} more")
+        raise YamlError("yaml: unmarshal errors:" + "".join(f"\n  {text}" for text in shown), faults[0].line)
 
     def note(self, text: str, line: int, *, hint: str = "", stops_run: bool = False, spread_error: str = "") -> None:
         """Keep something odd that is no fault, up to a number that nobody reads."""
         self._notes += 1
-        if self._notes <= _MOST_NOTES or stops_run or spread_error:
+        if self.has_room or stops_run or spread_error:
             self._diagnostics.append(Diagnostic(text, self._file, line, hint, stops_run, spread_error))
+
+    @property
+    def has_room(self) -> bool:
+        """Whether a note would still be kept."""
+        return self._notes <= _MOST_NOTES
 
     def refuse(self, node: Node, into: str) -> None:
         """Note that ``node`` is no ``into`` (a type, in the words of Spread)."""
