@@ -116,6 +116,11 @@ class FrameReader:
                 self._wanted, self._in_header = 5, True
                 return self._kind, taken
 
+    @property
+    def is_inside_frame(self) -> bool:
+        """Whether a part of the next frame is taken already."""
+        return bool(self._buffer) or not self._in_header
+
 
 def frame(kind: bytes, payload: bytes = b"") -> bytes:
     """Return the bytes of one frame."""
@@ -461,13 +466,7 @@ def _serve(stream: int, environment: dict[bytes, bytes]) -> int:
     """Carry commands until the stream ends or one leaves processes behind; return the worker's exit code."""
     reader = FrameReader(stream)
     while True:
-        got = reader.next()
-        if got is None:
-            poll = select.poll()
-            poll.register(stream, select.POLLIN)
-            poll.poll()
-            continue
-        kind, request = got
+        kind, request = _next_frame(reader, stream)
         if kind != RUN:  # a KILL or INPUT that crossed with the END
             continue
         try:
@@ -477,7 +476,19 @@ def _serve(stream: int, environment: dict[bytes, bytes]) -> int:
             outbox.put(REFUSED, str(error).encode())
             continue
         if command.carry():
+            if reader.is_inside_frame:  # input that comes too late; the successor shall not begin in the middle of it
+                _next_frame(reader, stream)
             return _WORKER_RETIRES
+
+
+def _next_frame(reader: FrameReader, stream: int) -> tuple[bytes, bytes]:
+    while True:
+        got = reader.next()
+        if got is not None:
+            return got
+        poll = select.poll()
+        poll.register(stream, select.POLLIN)
+        poll.poll()
 
 
 def _work(stream: int, environment: dict[bytes, bytes]) -> int:

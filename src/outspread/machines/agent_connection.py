@@ -95,10 +95,7 @@ class AgentConnection:
             if stdin is not None:
                 await self._stream_input(running, stdin)
             end = await asyncio.shield(running.ended)
-        except asyncio.CancelledError:
-            await self._kill(running)
-            raise
-        except OSError:  # reading our own input failed
+        except BaseException:  # cancelled, or reading the input failed
             await self._kill(running)
             raise
         finally:

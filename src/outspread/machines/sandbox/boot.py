@@ -79,7 +79,7 @@ class Boot:
         kernel.mount("tmpfs", volatile, "tmpfs", kernel.MS_NODEV, f"mode=0755,size={self.disk}")
         self._mount_proc(volatile)
         kernel.bind("/sys", self._directory("sys"), recursive=True)
-        kernel.make_read_only(f"{self.root}/sys")
+        kernel.make_tree_read_only(f"{self.root}/sys")
         self._mount_dev(f"{volatile}/dev")
         for name, mode in (("run", 0o755), ("tmp", _EVERYBODYS)):
             os.mkdir(f"{volatile}/{name}", mode)
@@ -110,6 +110,9 @@ class Boot:
         _write(boot_id, self.boot_id)
         settings = f"{proc}/sys"
         kernel.bind(settings, settings)
+        for name in _OWN_SETTINGS:  # mounts of their own, which stay as they are when the rest becomes read-only
+            if os.path.exists(f"{settings}/{name}"):
+                kernel.bind(f"{settings}/{name}", f"{settings}/{name}")
         kernel.make_read_only(settings)
         for name in _HOST_CONTROLS:
             path = f"{proc}/{name}"

@@ -65,15 +65,20 @@ def bind(source: str, target: str, *, recursive: bool = False) -> None:
 
 
 def make_read_only(target: str) -> None:
-    """Make the mount at ``target`` read-only, and those below it."""
+    """Make the one mount at ``target`` read-only."""
+    present = os.statvfs(target).f_flag
+    kept = sum(flag for seen, flag in _LOCKED_FLAGS if present & seen)
+    mount("none", target, flags=MS_REMOUNT | MS_BIND | MS_RDONLY | kept)
+
+
+def make_tree_read_only(target: str) -> None:
+    """Make the mount at ``target`` read-only, and all below it."""
     attributes = (ctypes.c_uint64 * 4)(_MOUNT_ATTR_RDONLY, 0, 0, 0)
     result = _libc.syscall(
         _SYS_MOUNT_SETATTR, _AT_FDCWD, os.fsencode(target), _AT_RECURSIVE, ctypes.byref(attributes), ctypes.sizeof(attributes)
     )
-    if result < 0 and ctypes.get_errno() == _ENOSYS:  # before Linux 5.12: this mount at least
-        present = os.statvfs(target).f_flag
-        kept = sum(flag for seen, flag in _LOCKED_FLAGS if present & seen)
-        mount("none", target, flags=MS_REMOUNT | MS_BIND | MS_RDONLY | kept)
+    if result < 0 and ctypes.get_errno() == _ENOSYS:  # before Linux 5.12: this one at least
+        make_read_only(target)
         return
     _check(result, f"making {target} read-only")
 
