@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
+from outspread.controller.job_states import TRANSITIONS
 from outspread.worker.script_order import TABLE
 
 EXPLANATION = Path(__file__).parents[1] / "docs/explanation"
@@ -26,7 +27,15 @@ def mermaid(table: Mapping[StrEnum, Mapping[StrEnum, StrEnum]]) -> str:
     return "\n".join([*lines, "```"])
 
 
-DRAWINGS = {"session.md": {"script-order": mermaid(TABLE)}}
+def job_table() -> dict[StrEnum, dict[StrEnum, StrEnum]]:
+    """Return the transitions of jobs, by state."""
+    table: dict[StrEnum, dict[StrEnum, StrEnum]] = {}
+    for (state, event), target in TRANSITIONS.items():
+        table.setdefault(state, {})[event] = target
+    return table
+
+
+DRAWINGS = {"session.md": {"script-order": mermaid(TABLE), "job-states": mermaid(job_table())}}
 
 
 def with_drawings(text: str, drawings: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""The life of a job: its transitions as data, the one function that applies them, and their drawing.
+"""The life of a job: its transitions as data, and the one function that applies them.
 
 Who calls it decides what happens; the tables repeat the rule as CHECKs and conditional updates (``record_changes``).
 """
@@ -72,21 +72,3 @@ def judge(outcome: Outcome, infra_failures: int) -> Verdict:
         return Verdict(outcome, infra_failures)
     infra_failures += 1
     return Verdict(Outcome.INFRA if infra_failures >= INFRA_LIMIT else None, infra_failures)
-
-
-def as_text() -> str:
-    """Draw the transition table as text, one transition a line."""
-    width = max(len(state) for state in JobState)
-    event_width = max(len(event) for event in JobEvent)
-    return "\n".join(
-        f"{before:<{width}}  --{event}--{'-' * (event_width - len(event))}>  {after}"
-        for (before, event), after in TRANSITIONS.items()
-    )
-
-
-def as_mermaid() -> str:
-    """Draw the transition table as a Mermaid state diagram."""
-    lines = ["stateDiagram-v2", f"    [*] --> {JobState.QUEUED}"]
-    lines += [f"    {before} --> {after}: {event}" for (before, event), after in TRANSITIONS.items()]
-    lines += [f"    {state} --> [*]" for state in JobState if state in FINAL_STATES]
-    return "\n".join(lines)

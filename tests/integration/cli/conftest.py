@@ -87,7 +87,10 @@ def project(tmp_path: Path) -> Project:
 
 @pytest.fixture
 def with_workers(project: Project) -> Callable[[int], None]:
-    return lambda workers: project.file("spread.yaml", SPREAD_YAML.format(workers=workers)) and None
+    def write(workers: int) -> None:
+        project.file("spread.yaml", SPREAD_YAML.format(workers=workers))
+
+    return write
 
 
 @pytest.fixture

@@ -9,8 +9,6 @@ from outspread.controller.job_states import (
     IllegalTransitionError,
     JobEvent,
     advance,
-    as_mermaid,
-    as_text,
     judge,
 )
 from outspread.controller.values import JobState, Outcome
@@ -58,14 +56,3 @@ def test_infrastructure_failures_have_their_own_limit() -> None:
         failures = verdict.infra_failures
         decided.append(verdict.outcome)
     assert decided == [None] * (INFRA_LIMIT - 1) + [Outcome.INFRA]
-
-
-def test_both_drawings_show_every_transition() -> None:
-    mermaid = as_mermaid().splitlines()
-    assert mermaid[0] == "stateDiagram-v2"
-    for (before, event), after in TRANSITIONS.items():
-        assert f"    {before} --> {after}: {event}" in mermaid
-    text = as_text().splitlines()
-    assert len(text) == len(TRANSITIONS)
-    assert text[0].split() == ["queued", "--claim---->", "claimed"]
-    assert len({line.index(">") for line in text}) == 1

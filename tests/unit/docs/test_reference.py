@@ -1,0 +1,93 @@
+"""The reference knows every field, option, flag and event; the drawings are those of the tables."""
+
+import re
+import runpy
+from pathlib import Path
+from typing import get_args
+
+import click
+import pytest
+
+from outspread.cli.main import outspread
+from outspread.cli.spread_flags import SPREAD_FLAGS
+from outspread.controller.values import Outcome, Report, StepEvent
+from outspread.project.known_fields import KNOWN_FIELDS, FieldLevel
+
+ROOT = Path(__file__).parents[3]
+DOCS = ROOT / "docs"
+SECTIONS = {
+    FieldLevel.PROJECT: "The project",
+    FieldLevel.BACKEND: "Backends",
+    FieldLevel.SYSTEM: "Systems",
+    FieldLevel.SUITE: "Suites",
+    FieldLevel.TASK: "Tasks",
+}
+
+
+def section(text: str, title: str) -> str:
+    """Return what stands under a heading of the second level."""
+    found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    assert found is not None, f"there is no section {title}"
+    return found[1]
+
+
+@pytest.mark.parametrize("level", FieldLevel)
+def test_every_field_is_documented_where_it_belongs(level: FieldLevel) -> None:
+    text = (DOCS / "reference/spread-yaml.md").read_text()
+    known = section(text, SECTIONS[level]) + section(text, "Fields of spread-plus")
+    assert [field for field in sorted(KNOWN_FIELDS[level]) if f"`{field}`" not in known] == []
+
+
+def commands() -> list[tuple[str, click.Command]]:
+    context = click.Context(outspread)
+    found = [(name, outspread.get_command(context, name)) for name in outspread.list_commands(context)]
+    return [(name, command) for name, command in found if command is not None]
+
+
+@pytest.mark.parametrize(("name", "command"), commands())
+def test_every_option_is_documented_with_its_command(name: str, command: click.Command) -> None:
+    text = (DOCS / "reference/commands.md").read_text()
+    (title,) = re.findall(rf"^## (outspread {name}\b.*)$", text, re.MULTILINE)
+    known = section(text, title)
+    if name == "run":
+        (listing,) = re.findall(r"^## (outspread list\b.*)$", text, re.MULTILINE)
+        known += section(text, listing)
+    options = [word for parameter in command.params if isinstance(parameter, click.Option) for word in parameter.opts]
+    assert options
+    assert [
+        option for option in options if f"`{option}`" not in known and f"`{option} " not in known and option != "--help"
+    ] == []
+
+
+def test_every_flag_of_spread_is_documented() -> None:
+    known = section((DOCS / "reference/commands.md").read_text(), "spread")
+    assert [flag.name for flag in SPREAD_FLAGS if not re.search(rf"`-{flag.name}[` ]", known)] == []
+
+
+@pytest.mark.parametrize("kind", get_args(Report))
+def test_every_event_is_documented_with_its_members(kind: type) -> None:
+    text = (DOCS / "reference/json.md").read_text()
+    tag = kind.__struct_config__.tag  # type: ignore[attr-defined]
+    (line,) = re.findall(rf"^\| `{tag}` \|.*$", text, re.MULTILINE)
+    common = set(StepEvent.__struct_fields__) if issubclass(kind, StepEvent) else {"at"}
+    members = [name for name in kind.__struct_fields__ if name not in common]  # type: ignore[attr-defined]
+    assert [name for name in members if f"`{name}`" not in line] == []
+
+
+def test_every_outcome_and_every_member_of_a_step_is_documented() -> None:
+    text = (DOCS / "reference/json.md").read_text()
+    assert [name for name in (*Outcome, *StepEvent.__struct_fields__) if f"`{name}`" not in text] == []
+
+
+def test_the_drawings_are_those_of_the_tables() -> None:
+    tool = runpy.run_path(str(ROOT / "tools/draw_states.py"))
+    for page, drawings in tool["DRAWINGS"].items():
+        text = (DOCS / "explanation" / page).read_text()
+        assert tool["with_drawings"](text, drawings) == text, "run tools/draw_states.py"
+
+
+@pytest.mark.parametrize("page", sorted(path.relative_to(ROOT) for path in [*ROOT.glob("*.md"), *DOCS.rglob("*.md")]), ids=str)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    text = (ROOT / page).read_text()
+    links = [link for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text) if "://" not in link]
+    assert [link for link in links if not (ROOT / page.parent / link).exists()] == []
