@@ -39,10 +39,10 @@ class BackendDraft(Struct, frozen=True):
     lines: dict[str, int] = {}
 
 
-def read_backends(reader: FieldReader, node: Node | None) -> dict[str, BackendDraft]:
-    """Return the backends of the mapping ``node``, of a repeated name the last."""
+def read_backends(reader: FieldReader, nodes: list[Node]) -> dict[str, BackendDraft]:
+    """Return the backends of the mappings ``nodes``, of a repeated name the last."""
     drafts: dict[str, BackendDraft] = {}
-    for name, value, line in reader.pairs(node, "map[string]*spread.Backend"):
+    for name, value, line in reader.pairs(nodes, "map[string]*spread.Backend"):
         drafts[name] = BackendDraft(name, line) if is_null(value) else _read_backend(reader, name, line, value)
     return drafts
 
@@ -87,7 +87,7 @@ def _read_system(reader: FieldReader, backend: str, node: Node) -> SystemDraft:
         name = reader.text(node)
         system = None if is_null(node) else System(name=name, backend=backend, image=name)
         return SystemDraft(system, EnvironmentValue(), node.line)
-    pairs = reader.pairs(node, "map[string]spread.norecurse")
+    pairs = reader.pairs([node], "map[string]spread.norecurse")
     if len(pairs) > 1:
         names = ", ".join(name for name, _, _ in pairs[:-1][:5])
         reader.note(

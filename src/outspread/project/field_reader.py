@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from outspread.project.errors import ProjectError
 from outspread.project.go_quote import go_quote
-from outspread.project.known_fields import KNOWN_FIELDS, FieldLevel, hint_for_unknown, is_meant_to_be_ignored
+from outspread.project.known_fields import KNOWN_FIELDS, UNITED_FIELDS, FieldLevel, hint_for_unknown, is_meant_to_be_ignored
 from outspread.project.lost_quotes import loses_quotes
 from outspread.project.model import Diagnostic, Environment, Flavour, Scripts, SkipCondition, Timeouts
 from outspread.project.name_rules import is_system_name
@@ -52,15 +52,15 @@ class FieldReader:
             if self._values.has_room and not is_meant_to_be_ignored(name, level):
                 self.note(f"unknown field {go_quote(name)} in {level} is ignored", line, hint=hint_for_unknown(name, level))
 
-        return self._values.fields(node, into, KNOWN_FIELDS[level], unknown)
+        return self._values.fields(node, into, KNOWN_FIELDS[level], unknown, UNITED_FIELDS.get(level, ()))
 
     def plus(self, fields: Fields) -> Fields:
         """Return ``fields`` for reading those of spread-plus."""
         return fields.read_by(self._plus_values)
 
-    def pairs(self, node: Node | None, into: str) -> list[tuple[str, Node, int]]:
-        """Return names, values and lines of a mapping."""
-        return [] if node is None else self._values.pairs(node, into)
+    def pairs(self, nodes: list[Node], into: str) -> list[tuple[str, Node, int]]:
+        """Return names, values and lines of mappings, one behind the other."""
+        return [pair for node in nodes for pair in self._values.pairs(node, into)]
 
     def items(self, node: Node | None, into: str) -> list[Node]:
         return [] if node is None else self._values.items(node, into)

@@ -45,6 +45,9 @@ KNOWN_FIELDS: dict[FieldLevel, frozenset[str]] = {
     ),
 }
 
+#: Fields that may be written in several pieces: a quirk of the library that Spread reads YAML with.
+UNITED_FIELDS = {FieldLevel.PROJECT: ("backends", "suites")}
+
 _ARTICLES = {FieldLevel.PROJECT: "the project"}
 
 

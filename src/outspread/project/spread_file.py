@@ -39,8 +39,8 @@ def read_spread_file(
     try:
         fields = reader.fields(node, FieldLevel.PROJECT, "spread.Project")
         environment = fields.environment()
-        drafts = read_backends(reader, fields.node("backends"))
-        suites = _read_suites(reader, fields.node("suites"))
+        drafts = read_backends(reader, fields.every_node("backends"))
+        suites = _read_suites(reader, fields.every_node("suites"))
         project = _read_project(reader, fields, file, environment.pairs)
         reader.finish()
     except YamlError as error:
@@ -110,9 +110,9 @@ def _check_project(reader: FieldReader, project: Project, fields: Fields, enviro
             reader.plus_fault(f"the project has an invalid artifact path: {path}", fields.line_of("artifacts"))
 
 
-def _read_suites(reader: FieldReader, node: Node | None) -> tuple[SuiteDraft, ...]:
+def _read_suites(reader: FieldReader, nodes: list[Node]) -> tuple[SuiteDraft, ...]:
     drafts: dict[str, SuiteDraft] = {}
-    for name, value, line in reader.pairs(node, "map[string]*spread.Suite"):
+    for name, value, line in reader.pairs(nodes, "map[string]*spread.Suite"):
         fields = reader.fields(None if is_null(value) else value, FieldLevel.SUITE, "spread.Suite")
         plus = reader.plus(fields)
         environment = fields.environment()

@@ -180,15 +180,19 @@ class YamlValues:
                 own.add(name)
         return EnvironmentValue(tuple(values.items()), fault, fault_line, node.line)
 
-    def fields(self, node: Node, into: str, known: Collection[str], unknown: Callable[[str, int], None]) -> "Fields":
-        """Return the known fields of a mapping, of repeated ones the last; null has none."""
+    def fields(
+        self, node: Node, into: str, known: Collection[str], unknown: Callable[[str, int], None], united: Collection[str] = ()
+    ) -> "Fields":
+        """Return the known fields of a mapping; null has none. Of repeated ones the last counts, or all of ``united``."""
         nodes: dict[str, Node] = {}
         lines: dict[str, int] = {}
         repeated: dict[str, int] = {}
+        earlier: dict[str, list[Node]] = {}
         pairs = self.pairs(node, into)
         for key, value, line in pairs:
             if key in nodes:
                 repeated[key] = line
+                earlier.setdefault(key, []).append(nodes[key])
             elif key not in known:
                 unknown(key, line)
             nodes[key] = value
@@ -197,8 +201,9 @@ class YamlValues:
             repeated and isinstance(node, MappingNode) and len(node.items) == 2 * len(pairs)
         ):  # what is merged in is meant to be written over
             for key, line in repeated.items():
-                self.note(f"{key} is written more than once; the last one counts", line, hint="remove the others")
-        return Fields(self, nodes, lines, node.line)
+                kept = "all of them count" if key in united else "the last one counts"
+                self.note(f"{key} is written more than once; {kept}", line, hint="write it once")
+        return Fields(self, nodes, lines, node.line, {key: earlier[key] for key in united if key in earlier})
 
     def is_text(self, node: Node) -> bool:
         """Tell whether a text can be made of ``node``; what cannot is refused, and then no part of its list or mapping."""
@@ -211,10 +216,18 @@ class YamlValues:
 class Fields:
     """The fields of one mapping, by name; those that are absent have the value that nothing has."""
 
-    __slots__ = ("_nodes", "_values", "line", "lines")
+    __slots__ = ("_earlier", "_nodes", "_values", "line", "lines")
 
-    def __init__(self, values: YamlValues, nodes: dict[str, Node], lines: dict[str, int], line: int) -> None:
+    def __init__(
+        self,
+        values: YamlValues,
+        nodes: dict[str, Node],
+        lines: dict[str, int],
+        line: int,
+        earlier: dict[str, list[Node]] | None = None,
+    ) -> None:
         self._values = values
+        self._earlier = earlier or {}
         self._nodes = nodes
         self.lines = lines
         self.line = line
@@ -225,6 +238,13 @@ class Fields:
 
     def node(self, name: str) -> Node | None:
         return self._nodes.get(name)
+
+    def every_node(self, name: str) -> list[Node]:
+        """Return the nodes of a field that counts wherever it is written, but for those that a null takes back."""
+        nodes: list[Node] = []
+        for node in (*self._earlier.get(name, ()), self._nodes.get(name)):
+            nodes = [] if node is None or is_null(node) else [*nodes, node]
+        return nodes
 
     def line_of(self, name: str) -> int:
         """Return where a field stands, or else the mapping."""
