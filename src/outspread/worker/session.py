@@ -303,5 +303,7 @@ class Session:
             raise
         except (InfrastructureError, OSError) as problem:
             error = f"cannot fetch artifacts of {name or self._project.name}: {problem}"
-        self._report(ArtifactsFetched(time.time(), name or self._project.name, server, fetched.files, fetched.missing, error))
+        refused = (f"{path} (it is no file, or leads outside)" for path in fetched.refused)
+        lacking = (*fetched.missing, *refused)
+        self._report(ArtifactsFetched(time.time(), name or self._project.name, server, fetched.files, lacking, error))
         return error
