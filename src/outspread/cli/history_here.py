@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from outspread.cli.run_here import open_ledger
+from outspread.cli.open_ledger import open_ledger
 from outspread.controller.embedded import EmbeddedController
 from outspread.controller.port import ControllerPort
 from outspread.controller.values import RunDetail, RunSummary

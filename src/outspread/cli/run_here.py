@@ -5,18 +5,15 @@ import functools
 import getpass
 import os
 import signal
-import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
+from outspread.cli.open_ledger import open_ledger
 from outspread.cli.renderer import Renderer
 from outspread.client.content import PackedContent, pack_content
 from outspread.controller.embedded import EmbeddedController
-from outspread.controller.ledger import Ledger
-from outspread.controller.sqlite_ledger import SqliteLedger
-from outspread.controller.state_directory import state_directory
 from outspread.controller.tally import Tally
 from outspread.controller.values import ContentPacked, Report, RunOptions, RunSpec
 from outspread.machines.backends import backend_for
@@ -78,12 +75,6 @@ def _owner() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # no such user, no variable that names one
         return str(os.getuid())
-
-
-def open_ledger() -> Ledger:
-    """Return the record in the user's state directory; trouble with it is a warning on standard error."""
-    directory = state_directory(os.environ, Path.home())
-    return SqliteLedger(directory, warn=lambda text: print(f"warning: {text}", file=sys.stderr), wall=time.time)
 
 
 async def _run(

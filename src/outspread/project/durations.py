@@ -33,3 +33,12 @@ def parse_duration_ns(text: str) -> int | None:
         total += int(whole or "0") * unit + (int(fraction) * unit // 10 ** len(fraction) if fraction else 0)
         position = part.end()
     return sign * total if rest and total <= _LONGEST_NS else None
+
+
+def duration_text(seconds: float) -> str:
+    """Return ``seconds`` in the same syntax, as in ``1h30m``, ``14m59s`` or ``0.5s``."""
+    if seconds < 60:
+        return f"{seconds:g}s"
+    whole = round(seconds)
+    parts = ((whole // 3600, "h"), (whole // 60 % 60, "m"), (whole % 60, "s"))
+    return "".join(f"{count}{unit}" for count, unit in parts if count)

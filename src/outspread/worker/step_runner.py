@@ -10,9 +10,9 @@ from outspread.errors import ConnectionLostError, InfrastructureError
 from outspread.machines.contract import ScriptEnd, Shell
 from outspread.machines.markers import Word, final_marker
 from outspread.machines.prologue import render_script
+from outspread.project.durations import duration_text
 from outspread.worker.captured_output import CapturedOutput
 from outspread.worker.late_excerpt import late_excerpt
-from outspread.worker.spans import span_text
 
 MAX_REBOOTS = 10
 _MARKER_BYTES = 64 * 1024  # a marker is the last line, and no longer than this
@@ -114,7 +114,7 @@ class _Lateness:
 
 def _result(script: StepScript, output: bytes, end: ScriptEnd, error_text: str | None) -> StepResult:
     if end.timed_out:
-        limit = span_text(script.kill_s)
+        limit = duration_text(script.kill_s)
         output = output.rstrip(b"\n") + b"\n<kill-timeout reached>\n"
         return StepResult(StepEnd.TIMEOUT, output, f"kill-timeout reached after {limit}", signal=end.signal)
     if error_text is not None:
