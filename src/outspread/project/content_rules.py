@@ -5,6 +5,7 @@ from msgspec import Struct
 from outspread.project.host_commands import HostCommands
 from outspread.project.host_references import expand_references
 from outspread.project.model import Project
+from outspread.project.plain_variables import plain_variables
 
 
 class ContentRules(Struct, frozen=True):
@@ -20,9 +21,7 @@ def expanded_content_rules(project: Project, host: HostCommands) -> ContentRules
 
     Only the project's own environment counts; unknown names become empty. Raises ProjectError when a command fails.
     """
-    variables: dict[str, str] = {}
-    for key, value in project.environment:
-        variables[key] = expand_references(value, variables, host, owner="project")
+    variables = plain_variables([("project", project.environment)], host)
 
     def expanded(texts: tuple[str, ...], what: str) -> tuple[str, ...]:
         return tuple([expand_references(text, variables, host, owner=what) for text in texts])

@@ -85,23 +85,31 @@ def _in_order(own: list[tuple[str, str]], written: Environment | list[tuple[str,
         places.setdefault(name, []).append(place)
     if len(places) == len(assignments):
         return tuple(assignments)
+    last_places = {name: _last_place(all_places, is_variant) for name, all_places in places.items()}
+    referring: dict[str, list[int]] = {}  # name -> places of the values that refer to it
+    for place in last_places.values():
+        for name in _references(assignments[place][1]):
+            referring.setdefault(name, []).append(place)
     kept: dict[int, str] = {}
     for name, all_places in places.items():
-        for_variant = [place for place in all_places if is_variant[place]]
-        last = (for_variant or all_places)[-1]
-        own_places = [place for place in all_places if place <= last]
-        kept.update(_places_kept(name, own_places, assignments, places))
+        own_places = [place for place in all_places if place <= last_places[name]]
+        kept.update(_places_kept(own_places, referring.get(name, []), assignments, places))
     return tuple((assignments[place][0], value) for place, value in sorted(kept.items()))
 
 
+def _last_place(all_places: list[int], is_variant: list[bool]) -> int:
+    """Return where the value stands that counts in the end: a key for the variant beats a plain one, wherever it is."""
+    return max([place for place in all_places if is_variant[place]] or all_places)
+
+
 def _places_kept(
-    name: str, own_places: list[int], assignments: list[tuple[str, str]], places: dict[str, list[int]]
+    own_places: list[int], referring: list[int], assignments: list[tuple[str, str]], places: dict[str, list[int]]
 ) -> dict[int, str]:
-    """Return where ``name`` is exported, and with which value."""
+    """Return where a variable is exported and with which value, given the places of the values that refer to it."""
     first, last = own_places[0], own_places[-1]
-    value = assignments[last][1]
+    name, value = assignments[last]
     needed = _references(value)
-    is_needed_before = any(name in _references(assignments[place][1]) for place in range(first + 1, last))
+    is_needed_before = any(first < place < last for place in referring)
     if first == last or not (is_needed_before or name in needed):
         return {last: value}
     if name in needed or any(first < places[other][0] < last for other in needed if other in places):

@@ -4,10 +4,12 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import structs
 
+from outspread.project.content_rules import expanded_content_rules
 from outspread.project.environment import concerns
 from outspread.project.host_commands import HostCommands
 from outspread.project.host_references import OPENING, expand_host, expand_references, is_one_reference
 from outspread.project.model import Backend, Environment, Job, Project, Suite, System, Task
+from outspread.project.plain_variables import plain_variables
 
 
 def resolve_host(project: Project, jobs: Sequence[Job], host: HostCommands) -> Project:
@@ -32,14 +34,7 @@ def check_host_commands(project: Project, jobs: Sequence[Job], host: HostCommand
     if not any(map(_has_commands, _levels_with_commands(project))):
         return
     resolve_host(project, jobs, host)
-    variables = _plain_variables([("project", project.environment)], host)
-    for what, texts in (
-        ("rename expression", project.rename),
-        ("include list", project.include),
-        ("exclude list", project.exclude),
-    ):
-        for text in texts:
-            expand_references(text, variables, host, owner=what)
+    expanded_content_rules(project, host)
 
 
 class _Needed:
@@ -111,7 +106,7 @@ def _resolved_backend(project: Project, backend: Backend, needed: _Needed, host:
         if name not in used:
             continue
         if any("$" in text for text in (system.username, system.password, system.ssh_rsa_key, system.ssh_key_pass)):
-            variables = variables or _plain_variables([("project", project.environment), (owner, backend.environment)], host)
+            variables = variables or plain_variables([("project", project.environment), (owner, backend.environment)], host)
         systems[name] = _resolved_system(system, used[name], variables or {}, host)
     return structs.replace(
         backend,
@@ -139,12 +134,3 @@ def _resolved_system(system: System, variants: set[str], variables: dict[str, st
         ssh_rsa_key=expanded(system.ssh_rsa_key, "sshkey"),
         ssh_key_pass=expanded(system.ssh_key_pass, "sshkeypass"),
     )
-
-
-def _plain_variables(levels: Iterable[tuple[str, Environment]], host: HostCommands) -> dict[str, str]:
-    """Return the variables that texts outside scripts may refer to, each with references to those before it replaced."""
-    variables: dict[str, str] = {}
-    for owner, environment in levels:
-        for key, value in environment:
-            variables[key] = expand_references(value, variables, host, owner=owner)
-    return variables

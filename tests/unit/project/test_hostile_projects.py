@@ -191,33 +191,9 @@ def test_values_full_of_commands(load: Load, listed: Callable[..., list[str]], s
 
 _KEYS = st.sampled_from(
     [
-        "project",
-        "path",
-        "backends",
-        "suites",
-        "environment",
-        "include",
-        "reroot",
-        "kill-timeout",
-        "lxd",
-        "tests/",
-        "systems",
-        "summary",
-        "samples",
-        "execute",
-        "manual",
-        "priority",
-        "variants",
-        "skip",
-        "if",
-        "reason",
-        "artifacts",
-        "storage",
-        "workers",
-        "type",
-        "allocate",
-        "memory",
-        "<<",
+        *("project", "path", "backends", "suites", "environment", "include", "reroot", "kill-timeout", "lxd", "tests/"),
+        *("systems", "summary", "samples", "execute", "manual", "priority", "variants", "skip", "if", "reason", "artifacts"),
+        *("storage", "workers", "type", "allocate", "memory", "<<"),
     ]
 )
 _SCALARS = st.one_of(
