@@ -14,6 +14,7 @@ from outspread.project.project_file import read_project_file
 from outspread.project.spread_file import SuiteDraft, check_suite, read_spread_file
 from outspread.project.suite_directory import task_files
 from outspread.project.task_file import read_task
+from outspread.project.unknown_backends import unknown_backends
 
 
 def load_project(
@@ -36,8 +37,8 @@ def load_project(
     )
     project = found.project
     suites = {draft.suite.name: _load_suite(draft, reader, project, diagnostics) for draft in found.suites}
-    path = _machine_path(project, host)
-    return structs.replace(project, suites=suites, path=path, diagnostics=tuple(diagnostics))
+    project = structs.replace(project, suites=suites, path=_machine_path(project, host))
+    return structs.replace(project, diagnostics=(*diagnostics, *unknown_backends(project)))
 
 
 def _load_suite(draft: SuiteDraft, reader: FieldReader, project: Project, diagnostics: list[Diagnostic]) -> Suite:

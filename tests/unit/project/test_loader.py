@@ -357,6 +357,15 @@ def test_what_is_odd_is_told(
     assert found.line >= 3
 
 
+def test_unknown_backends_are_told(load: Load, spread_yaml: str, task_yaml: str, tmp_path: Path) -> None:
+    tasks = {"tests/a": task_yaml + "backends: [lxt, lxd]\n", "tests/b": task_yaml + "backends: [+other, -gone]\n"}
+    found = load(spread_yaml + "    backends: [-gone, +l*]\n", tasks).diagnostics
+    assert [(one.text, one.hint, one.file) for one in found] == [
+        ('tests/a names backend "lxt", which the project does not have', "did you mean lxd?", f"{tmp_path}/tests/a/task.yaml"),
+        ('tests/b names backend "other", which the project does not have', "known: lxd", f"{tmp_path}/tests/b/task.yaml"),
+    ]
+
+
 def test_custom_fields_are_not_odd(load: Load, spread_yaml: str) -> None:
     assert not load(spread_yaml + "x-common: &c {}\n").diagnostics
 

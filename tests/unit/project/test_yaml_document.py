@@ -1,5 +1,7 @@
 import pytest
+import yaml
 
+from outspread.project import yaml_document
 from outspread.project.yaml_document import MappingNode, Node, ScalarNode, SequenceNode, YamlError, parse_document
 
 
@@ -55,6 +57,14 @@ def test_syntax_errors_in_the_words_of_spread(data: bytes, text: str, line: int)
 def test_any_depth_is_an_error_and_no_crash(piece: str) -> None:
     with pytest.raises(YamlError):
         parse_document(b"x:\n  " + piece.encode() * 100_000)
+
+
+def test_works_without_libyaml(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(yaml_document, "_Parser", yaml.SafeLoader)
+    assert plain(parse_document(b"b: &x 1.50\na: [yes, *x]\n--- [")) == [("b", "1.50"), ("a", ["yes", "1.50"])]
+    for data in (b"a: b: c", b"[" * 5000, b"a: \xff", b"a: \0"):
+        with pytest.raises(YamlError):
+            parse_document(data)
 
 
 def test_a_large_scalar_is_read() -> None:
