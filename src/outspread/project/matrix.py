@@ -48,6 +48,9 @@ class Matrix:
         self._places = {name: self._places_of(backend) for name, backend in project.backends.items()}
         self._backends_of: dict[tuple[Sequence[str], Sequence[str]], list[str]] = {}
         self._systems_of: dict[tuple[str, Sequence[str], Sequence[str]], list[_Place]] = {}
+        self._systems_anywhere: dict[tuple[Sequence[str], Sequence[str]], set[str]] = {}
+        all_systems = {name for places in self._places.values() for name in places if not name.startswith(("+", "-"))}
+        self._all_systems = tuple(sorted(all_systems))
         self._places_of_lists: dict[tuple[Sequence[str], ...], list[_Place]] = {}
         self._variants_of: dict[tuple[int, tuple[tuple[str, ...], ...]], list[str]] = {}
 
@@ -123,9 +126,20 @@ class Matrix:
         found = self._systems_of.get(key)
         if found is None:
             places = self._places[backend]
-            owner = f"backend {go_quote(backend)}"
-            names = self._narrow("systems", [(owner, tuple(places)), *_two_levels(suite, task, suite.systems, task.systems)])
+            names = self._system_names(backend, suite, task)
             found = self._systems_of[key] = [place for name, place in places.items() if name in names]
+        return found
+
+    def _system_names(self, backend: str, suite: Suite, task: Task) -> set[str]:
+        below = _two_levels(suite, task, suite.systems, task.systems)
+        own_names = tuple(self._places[backend])
+        if self._narrow is narrowing_cascade or any(name.startswith(("+", "-")) for name in own_names):
+            return self._narrow("systems", [(f"backend {go_quote(backend)}", own_names), *below])
+        # Under Spread's rule no name's fate depends on another one's: what is worked out for all backends holds for each.
+        key = (suite.systems, task.systems)
+        found = self._systems_anywhere.get(key)
+        if found is None:
+            found = self._systems_anywhere[key] = cascade("systems", [("project", self._all_systems), *below])
         return found
 
     def _variants(self, kind: int, own: tuple[tuple[str, ...], ...], suite: Suite, task: Task) -> list[str]:
