@@ -9,7 +9,7 @@ status=$?
 if [ "$status" = 1 ]; then
     cat <<'TEXT'
 
-That is the demo: hello/pass passed, and hello/fail failed on purpose. What you saw above is where to read why;
+That is the demo: tests/passes passed, and tests/fails failed on purpose. What you saw above is where to read why;
 the same is kept, and shown again by
 
     .venv/bin/outspread history --directory examples/hello

@@ -32,3 +32,10 @@ def refuse_diagnostics(diagnostics: Sequence[Diagnostic], *, strict: bool, runni
     more = f" (and {len(fatal) - 1} more)" if len(fatal) > 1 else ""
     hint = "--strict makes errors of warnings" if strict else ""
     raise UserError(diagnostic_text(fatal[0]) + more, hint=hint)
+
+
+def refuse_as_spread(diagnostics: Sequence[Diagnostic]) -> None:
+    """Raise UserError, in Spread's words, for the first thing that Spread refuses and we would only warn of."""
+    for one in diagnostics:
+        if one.spread_error:
+            raise UserError(one.spread_error, hint="outspread accepts it")

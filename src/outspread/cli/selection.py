@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from outspread.cli.diagnostics_view import refuse_diagnostics, warning_lines
+from outspread.cli.diagnostics_view import refuse_as_spread, refuse_diagnostics, warning_lines
 from outspread.cli.sandbox_option import SANDBOX, with_sandbox
 from outspread.errors import UsageError
 from outspread.project.errors import ProjectError
@@ -15,7 +15,10 @@ from outspread.project.selection import select_jobs
 
 
 class Wish(NamedTuple):
-    """What is to be selected, and how much to say about it; ``running``: the jobs are to be run, not only named."""
+    """What is to be selected, and how much to say about it.
+
+    ``running``: the jobs are to be run, not only named. ``as_spread``: what Spread refuses is refused.
+    """
 
     filters: tuple[str, ...]
     directory: str = "."
@@ -25,6 +28,7 @@ class Wish(NamedTuple):
     warn: bool = True
     every_warning: bool = False
     running: bool = False
+    as_spread: bool = False
 
 
 class Selection(NamedTuple):
@@ -39,6 +43,8 @@ def select(wish: Wish) -> Selection:
     """Load the project, print its warnings on standard error, and select. Raises UserError in many ways."""
     host = ShellHostCommands()
     project = _loaded(wish, host)
+    if wish.as_spread:
+        refuse_as_spread(project.diagnostics)
     if wish.sandbox:
         from outspread.machines.sandbox.backend import host_system_name
 

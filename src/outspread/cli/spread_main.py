@@ -96,4 +96,5 @@ def _wish(call: SpreadCall, *, running: bool) -> "Wish":
         warn=call.verbosity > 0,
         every_warning=call.verbosity > 0,
         running=running,
+        as_spread=True,
     )

@@ -71,3 +71,13 @@ def test_abend_restores_nothing_and_restore_runs_nothing_else(project: Any) -> N
     assert "+ echo RESTORED" in restored.out
     assert "+ echo PREPARED" not in restored.out
     assert "Successful tasks: 0" in restored.out
+
+
+def test_what_spread_refuses_is_refused_in_its_words_and_accepted_by_outspread(project: Any) -> None:
+    project.task("kept", "artifacts: [some/dir/]\nkill-timeout: 10m\n")
+    assert project.run("spread", "-list").err == "error: tests/kept has improper artifact path: some/dir/\n"
+    assert project.run("outspread", "list").code == 0
+    project.task("kept", "execute: 'true'\nkill-timeout: -1\n")
+    assert project.run("spread", "-list").code == 1
+    ended = project.run("outspread", "run")
+    assert (ended.code, "1 job: 1 passed" in ended.out) == (0, True)
