@@ -15,6 +15,7 @@ InSandbox = Callable[..., list[str]]
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="the host gives these powers to root only")
 
 
+@needs_root
 def test_changes_stay_inside(in_sandbox: InSandbox, tmp_path: Path) -> None:
     kept = Path("/var/lib/misc") / f"outspread-test-{os.getpid()}"
     said = in_sandbox(
