@@ -30,9 +30,15 @@ def wait_for(condition: Callable[[], object], *, within_s: float = 20) -> None:
         time.sleep(0.02)
 
 
-def leftovers() -> list[str]:
-    """Return the control groups that sandboxes have made."""
-    return [str(path) for path in Path("/sys/fs/cgroup").glob("**/outspread-*")]
+def groups_of(pid: int) -> set[str]:
+    """Return the names of the control groups that a process of a sandbox is in."""
+    lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    return {part for line in lines for part in line.split("/") if part.startswith("outspread-")}
+
+
+def left(groups: set[str]) -> list[str]:
+    """Return which of the control groups are still there."""
+    return [str(path) for name in groups for path in Path("/sys/fs/cgroup").glob(f"**/{name}")]
 
 
 @pytest.fixture
@@ -48,6 +54,7 @@ def sleeper(project: Any) -> str:
 def test_a_signal_ends_the_run_at_once_and_gives_machines_back(project: Any, sleeper: str, number: int) -> None:
     with project.start("outspread", "run") as process:
         wait_for(lambda: processes_with(f"sleep\0{sleeper}"))
+        groups = groups_of(processes_with(f"sleep\0{sleeper}")[0])
         began = time.monotonic()
         process.send_signal(number)
         _, err = process.communicate(timeout=20)
@@ -56,7 +63,7 @@ def test_a_signal_ends_the_run_at_once_and_gives_machines_back(project: Any, sle
     assert err.startswith("interrupted: ")
     assert "Traceback" not in err
     assert not processes_with(f"sleep\0{sleeper}")
-    assert not leftovers()
+    assert not left(groups)
     (run,) = json.loads(project.run("outspread", "history", "--json").out)
     assert run["state"] == "cancelled"
 
@@ -85,10 +92,11 @@ def test_a_second_signal_does_not_wait(project: Any) -> None:
 def test_kill_9_leaves_nothing_and_history_says_so(project: Any, sleeper: str) -> None:
     with project.start("outspread", "run") as process:
         wait_for(lambda: processes_with(f"sleep\0{sleeper}"))
+        groups = groups_of(processes_with(f"sleep\0{sleeper}")[0])
         process.kill()
         process.communicate(timeout=20)
     wait_for(lambda: not processes_with(f"sleep\0{sleeper}"))
-    wait_for(lambda: not leftovers())
+    wait_for(lambda: not left(groups))
     (run,) = json.loads(project.run("outspread", "history", "--json").out)
     assert run["state"] == "lost"
     assert project.run("outspread", "run", "tests/waits").code == 0
