@@ -8,13 +8,22 @@ give_up() {
     exit 1
 }
 
+fits() { # COMMAND: whether it is a Python that is new enough
+    command -v "$1" >/dev/null 2>&1 && "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null
+}
+
 python=
-for candidate in ${PYTHON:-} python3 python3.13 python3.12 python3.11; do
-    if command -v "$candidate" >/dev/null 2>&1 && "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
-        python=$candidate
-        break
-    fi
-done
+if [ -n "${PYTHON:-}" ]; then
+    fits "$PYTHON" || give_up "PYTHON=$PYTHON is not a Python 3.11 or later that runs"
+    python=$PYTHON
+else
+    for candidate in python3 python3.13 python3.12 python3.11; do
+        if fits "$candidate"; then
+            python=$candidate
+            break
+        fi
+    done
+fi
 [ -n "$python" ] || give_up "Outspread needs Python 3.11 or later, and none was found: install it, or name one with PYTHON=/path/to/python3 make ..."
 
 if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
