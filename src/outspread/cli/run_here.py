@@ -10,6 +10,8 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 
+from outspread.cli.held_output import HeldOutput
+from outspread.cli.local_desk import LocalDesk
 from outspread.cli.open_ledger import open_ledger
 from outspread.cli.renderer import Renderer
 from outspread.client.content import PackedContent, pack_content
@@ -40,11 +42,12 @@ def run_here(
     renderers: Sequence[Renderer],
     artifacts_dir: Path | None,
     on_interrupt: Callable[[], None],
+    out: HeldOutput,
 ) -> Tally:
     """Run ``jobs`` and return what came of them; every renderer is fed each event, then told the end.
 
     The first interrupt (SIGINT, SIGTERM, SIGHUP) calls ``on_interrupt``, ends the run and gives machines back; a second one
-    ends the process at once: what is left of its machines ends by itself with it.
+    ends the process at once: what is left of its machines ends by itself with it. While a shell has the terminal, ``out`` is held.
     """
     for backend in sorted({job.backend for job in jobs}):
         backend_for(project.backends[backend].type)  # refuses what cannot run here before anything is begun
@@ -56,7 +59,7 @@ def run_here(
         renderer.feed(packed)
     run = RunSpec(uuid.uuid4().hex, _owner(), for_run, tuple(jobs), options)
     try:
-        asyncio.run(_run(run, content, tally, renderers, artifacts_dir, on_interrupt))
+        asyncio.run(_run(run, content, tally, renderers, artifacts_dir, on_interrupt, LocalDesk(out)))
     finally:
         content.close()
         for renderer in renderers:
@@ -84,6 +87,7 @@ async def _run(
     renderers: Sequence[Renderer],
     artifacts_dir: Path | None,
     on_interrupt: Callable[[], None],
+    desk: LocalDesk,
 ) -> None:
     controller = EmbeddedController(open_ledger())
     worker = Worker(
@@ -93,12 +97,14 @@ async def _run(
         backend_of=functools.cache(backend_for),
         archive_of=lambda _: content.open(),
         artifacts=artifacts_dir,
+        desk=desk,
     )
     cancelling: set[asyncio.Task[None]] = set()
 
     def interrupted(number: int) -> None:
         if cancelling:
             os._exit(128 + number)
+        desk.leave()
         on_interrupt()
         cancelling.add(asyncio.ensure_future(controller.cancel(run.run_id, "interrupted")))
 
@@ -109,8 +115,10 @@ async def _run(
     async def show(events: AsyncIterator[Report]) -> None:
         async for event in events:
             tally.add(event)
+            desk.showing(event)
             for renderer in renderers:
                 renderer.feed(event)
+            desk.shown(event)
 
     showing = asyncio.create_task(show(controller.watch(run.run_id)))
     working = asyncio.create_task(worker.serve())
