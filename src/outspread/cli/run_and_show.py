@@ -32,9 +32,9 @@ def run_and_show(wish: RunWish) -> int:
     if wish.as_json:
         from outspread.cli.json_lines import JsonLines
 
-        renderers.append(JsonLines(out))
+        renderers.append(JsonLines(out.text))
     else:
-        renderers.append(choose_view(out, again=options_for_again(wish), verbosity=wish.verbosity))
+        renderers.append(choose_view(out.text, again=options_for_again(wish), verbosity=wish.verbosity))
     if wish.junit is not None:
         from outspread.cli.junit import JunitFile
 

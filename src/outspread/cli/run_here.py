@@ -47,7 +47,8 @@ def run_here(
     """Run ``jobs`` and return what came of them; every renderer is fed each event, then told the end.
 
     The first interrupt (SIGINT, SIGTERM, SIGHUP) calls ``on_interrupt``, ends the run and gives machines back; a second one
-    ends the process at once: what is left of its machines ends by itself with it. While a shell has the terminal, ``out`` is held.
+    ends the process at once: what is left of its machines ends by itself with it.
+    ``out`` is where renderers print; it is held while a shell has the terminal.
     """
     for backend in sorted({job.backend for job in jobs}):
         backend_for(project.backends[backend].type)  # refuses what cannot run here before anything is begun

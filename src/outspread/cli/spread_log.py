@@ -55,7 +55,8 @@ _WHEN = {
 class SpreadLog:
     """Writes the log to ``out``. ``verbosity`` counts the v's; ``announce_seed`` when nobody gave one.
 
-    With ``travis``, blocks are marked for folding as Travis CI wants it. Without ``debug_output`` what debug scripts print is left out.
+    With ``travis``, blocks are marked for folding as Travis CI wants it. Without
+    ``debug_output`` what debug scripts print is left out.
     """
 
     def __init__(

@@ -80,7 +80,7 @@ def _run(call: SpreadCall) -> int:
     )
     out = HeldOutput(stdout_for("surrogateescape"))
     log = SpreadLog(
-        out,
+        out.text,
         verbosity=call.verbosity,
         announce_seed=not call.seed,
         travis=os.environ.get("TRAVIS") == "true",

@@ -44,6 +44,7 @@ class _Running:
         self.unacknowledged = 0
         self.acknowledged = asyncio.Event()
         self.sink_error: Exception | None = None
+        self.is_being_killed = False
 
 
 class AgentConnection:
@@ -142,11 +143,14 @@ class AgentConnection:
     def end_command(self) -> None:
         """Have the command killed with all that it started; ``run`` then returns."""
         if self._running is not None:
-            self._send(agent.KILL)
+            self._send_kill(self._running)
 
     def hold_output(self) -> None:
-        """Take nothing more from the stream until ``take_output``: whoever is shown the output is behind. Idempotent."""
-        if not self._lost:
+        """Take nothing more from the stream until ``take_output``: whoever is shown the output is behind. Idempotent.
+
+        Ignored when the command is being killed: its end would not be heard of.
+        """
+        if not self._lost and self._running is not None and not self._running.is_being_killed:
             self._loop.remove_reader(self._stream.fileno())
 
     def take_output(self) -> None:
@@ -154,11 +158,16 @@ class AgentConnection:
         if not self._lost:
             self._loop.add_reader(self._stream.fileno(), self._receive)
 
+    def _send_kill(self, running: _Running) -> None:
+        running.is_being_killed = True
+        self.take_output()
+        self._send(agent.KILL)
+
     async def _kill(self, running: _Running) -> None:
         """Have the command killed and wait for the word that it is; further cancellations do not hurry this."""
         if running.ended.done():
             return
-        self._send(agent.KILL)
+        self._send_kill(running)
         give_up = self._loop.call_later(_KILL_PATIENCE_S, self._lose, "its command could not be killed")
         try:
             while not running.ended.done():
@@ -243,7 +252,7 @@ class AgentConnection:
             sink(piece)
         except Exception as error:  # noqa: BLE001 - the sink is the caller's: it is raised there, once the command is killed
             running.sink_error = error
-            self._send(agent.KILL)
+            self._send_kill(running)
 
     def _lost_error(self) -> ConnectionLostError:
         return ConnectionLostError(f"lost the connection to {self._machine}: {self._lost}")

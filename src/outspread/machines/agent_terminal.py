@@ -18,7 +18,7 @@ async def run_on_terminal(connection: AgentConnection, command: Command, termina
         end = await connection.run(command, output=screen.add)
         await screen.shown()
     finally:
-        connection.take_output()  # a machine that is lost, or killed for a cancellation, may have been on hold
+        connection.take_output()
         for helper in helpers:
             helper.cancel()
         await asyncio.wait(helpers)
