@@ -34,7 +34,7 @@ class LocalTerminal:
         except (termios.error, OSError) as error:
             raise UserError("cannot open a shell: standard input is no terminal") from error
         self._is_raw = True
-        tty.setraw(self._terminal)
+        tty.setraw(self._terminal, termios.TCSANOW)  # what was typed ahead is not lost
         self._loop.add_signal_handler(signal.SIGWINCH, self._note_resize)
 
     @property
