@@ -1,13 +1,14 @@
 """Run jobs in this process: wires a controller, its record, a worker and the backends together, once."""
 
 import asyncio
+import contextlib
 import functools
 import getpass
 import os
 import signal
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
 from outspread.cli.held_output import HeldOutput
@@ -53,8 +54,9 @@ def run_here(
     for backend in sorted({job.backend for job in jobs}):
         backend_for(project.backends[backend].type)  # refuses what cannot run here before anything is begun
     tally = Tally(options)
-    for_run = resolve_host(project, jobs, host)
-    content = _packed(project, jobs, host)
+    with _interruptible():
+        for_run = resolve_host(project, jobs, host)
+        content = _packed(project, jobs, host)
     packed = ContentPacked(time.time(), content.size_bytes)
     for renderer in renderers:
         renderer.feed(packed)
@@ -66,6 +68,21 @@ def run_here(
         for renderer in renderers:
             renderer.finish(tally)
     return tally
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let every signal that interrupts a run raise KeyboardInterrupt, as SIGINT does anyway: nothing is left running then."""
+
+    def interrupted(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupted) for number in _INTERRUPT_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _packed(project: Project, jobs: Sequence[Job], host: HostCommands) -> PackedContent:

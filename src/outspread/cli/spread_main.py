@@ -28,7 +28,11 @@ def main() -> None:
         sys.exit(0)
     talkative = flags.switches["v"] or flags.switches["vv"]
     end_program(
-        lambda: _obey(flags), debug=bool(os.environ.get(DEBUG_VARIABLE)), how_to_debug=f"{DEBUG_VARIABLE}=1", terse=not talkative
+        lambda: _obey(flags),
+        debug=bool(os.environ.get(DEBUG_VARIABLE)),
+        how_to_debug=f"{DEBUG_VARIABLE}=1",
+        terse=not talkative,
+        interrupted=1,  # as Spread has it: to programs that call it, an interrupted run is one that failed
     )
 
 
