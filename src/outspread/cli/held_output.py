@@ -15,6 +15,7 @@ class HeldOutput:
     """``text`` is a stream that writes to ``out``, or keeps what is written there until it is let go."""
 
     def __init__(self, out: TextIO) -> None:
+        self._out = out  # its end would be that of its bytes, too
         self._gate = _Gate(out.buffer)
         self.text: TextIO = io.TextIOWrapper(self._gate, out.encoding, out.errors, newline="")
 

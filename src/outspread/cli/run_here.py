@@ -148,6 +148,7 @@ async def _run(
         await asyncio.wait([working])
         showing.cancel()
         await asyncio.wait([showing])
+        desk.leave()
         await controller.close()
         for number in _INTERRUPT_SIGNALS:
             loop.remove_signal_handler(number)

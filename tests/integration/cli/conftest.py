@@ -105,8 +105,14 @@ class Person:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        os.close(self.terminal)
-        os.close(self._theirs)
+        self.vanishes()
+
+    def vanishes(self) -> None:
+        """Close the terminal, as when its window is. Idempotent."""
+        for end in (self.terminal, self._theirs):
+            if end >= 0:
+                os.close(end)
+        self.terminal = self._theirs = -1
 
 
 class Project:

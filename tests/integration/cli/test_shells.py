@@ -2,7 +2,9 @@
 
 import json
 import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -217,6 +219,19 @@ def test_a_second_signal_leaves_the_terminal_as_it_was(project: Any, on_terminal
     person.process.send_signal(signal.SIGTERM)
     person.process.send_signal(signal.SIGTERM)
     assert person.ends(within_s=10) in (130, 128 + signal.SIGTERM)
+
+
+def test_a_terminal_that_vanishes_ends_the_run_and_leaves_nothing(project: Any, on_terminal: Start) -> None:
+    mark = f"6{time.time_ns() % 10**9}"
+    project.task("bad", "execute: 'false'\n")
+    person = on_terminal("outspread", "run", "--debug")
+    person.prompted()
+    person.types(f"echo sleep'ing'; sleep {mark}\r")
+    person.sees("sleeping\r\n")
+    person.vanishes()
+    assert person.process.wait(20) != 0
+    assert not subprocess.run(["pgrep", "-f", f"sleep {mark}"], capture_output=True, text=True).stdout
+    assert events_of(project) == {"bad": "failed"}
 
 
 def test_a_machine_that_dies_under_a_shell_ends_it(project: Any, on_terminal: Start) -> None:
