@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from outspread.cli.held_output import HeldOutput
 from outspread.cli.renderer import Renderer
 from outspread.cli.run_here import run_here
 from outspread.cli.selection import Selection
@@ -42,8 +43,13 @@ class Verdict:
         self.passed = self._finished_well and not spoilt
 
 
-def carry_out(selection: Selection, options: RunOptions, renderers: Sequence[Renderer], *, artifacts: str) -> RunEnd:
-    """Run the selected jobs in this process; ``artifacts`` is the directory to keep them in, or ""."""
+def carry_out(
+    selection: Selection, options: RunOptions, renderers: Sequence[Renderer], *, artifacts: str, out: HeldOutput
+) -> RunEnd:
+    """Run the selected jobs in this process; ``artifacts`` is the directory to keep them in, or "".
+
+    ``out`` is where the renderers print.
+    """
     interrupted = False
     verdict = Verdict()
 
@@ -61,6 +67,7 @@ def carry_out(selection: Selection, options: RunOptions, renderers: Sequence[Ren
         renderers=[verdict, *renderers],
         artifacts_dir=_made(artifacts) if artifacts else None,
         on_interrupt=note_interrupt,
+        out=out,
     )
     return RunEnd(verdict.passed and not interrupted, interrupted)
 

@@ -1,7 +1,7 @@
 """What is printed when a run is over: first what failed, with what it takes to understand and repeat it, then the counts."""
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -11,7 +11,7 @@ from outspread.cli.job_counts import JobOutcomes
 from outspread.cli.job_lines import run_name
 from outspread.cli.spans import span
 from outspread.cli.troubles import Trace, Trouble, Troubles
-from outspread.controller.values import Report, RunFinished, RunStarted
+from outspread.controller.values import Report, RunFinished, RunStarted, ShellOccasion, ShellOpened
 
 DETAILED = 20  # troubles shown with their traces; more would hide each other
 NAMED = 200  # troubles named at all
@@ -69,6 +69,19 @@ class EndReport:
         if troubles:
             yield f"logs: outspread history {run_name(self._story.run_id)}"
         yield f"{self.outcomes.counts().sentence()} in {span(took_s)}"
+
+    def failure_before(self, event: ShellOpened) -> Iterator[str]:
+        """Yield what the report will say of the failure that a shell is opened for."""
+        if event.occasion is not ShellOccasion.DEBUG:
+            return
+        for trouble in reversed(self.troubles.all()):
+            if (trouble.context, trouble.server) == (event.context, event.server):
+                yield from self._block(trouble)
+                return
+
+    def harmless(self, lines: Iterable[str]) -> Iterator[str]:
+        """Yield lines that a script printed, kept from being read as commands where the log has such."""
+        yield from self._github.harmless(lines) if self._github else lines
 
     def _block(self, trouble: Trouble) -> Iterator[str]:
         yield _headline(trouble)

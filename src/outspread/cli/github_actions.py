@@ -18,11 +18,15 @@ class GithubActions:
         """Yield the lines of ``block`` as a group, with an annotation after it."""
         lines = iter(block)
         yield f"::group::{_data(next(lines))}"
+        yield from self.harmless(lines)
+        yield "::endgroup::"
+        yield f"::error title={_property(trouble.context)}::{_data(f'{trouble.what}: {trouble.reason}'.removesuffix(': '))}"
+
+    def harmless(self, lines: Iterable[str]) -> Iterator[str]:
+        """Yield ``lines`` so that none of them is read as a command."""
         yield f"::stop-commands::{self._token}"
         yield from lines
         yield f"::{self._token}::"
-        yield "::endgroup::"
-        yield f"::error title={_property(trouble.context)}::{_data(f'{trouble.what}: {trouble.reason}'.removesuffix(': '))}"
 
 
 def on_github_actions(environment: Mapping[str, str]) -> bool:

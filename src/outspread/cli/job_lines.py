@@ -17,6 +17,9 @@ from outspread.controller.values import (
     Report,
     RunningLate,
     SeatClosed,
+    ShellClosed,
+    ShellOccasion,
+    ShellOpened,
     StepFinished,
     StepStarted,
     Verb,
@@ -32,6 +35,12 @@ OUTCOME_WORDS = {
     Outcome.INFRA: "LOST",
 }
 DOING = {Verb.CHECK: "checking", Verb.PREPARE: "preparing", Verb.EXECUTE: "executing", Verb.RESTORE: "restoring"}
+_WHEN = {
+    ShellOccasion.BEFORE: "before",
+    ShellOccasion.INSTEAD: "instead of",
+    ShellOccasion.AFTER: "after",
+    ShellOccasion.DEBUG: "after a failure of",
+}
 _ID_CHARACTERS = 12
 _WIDTH = max(map(len, OUTCOME_WORDS.values()))
 
@@ -49,6 +58,10 @@ def machine_line(event: Report, verbosity: int) -> str:
     match event:
         case MachineFailed(backend=backend, system=system, reason=reason, final=final):
             return f"{backend}:{system}: {one_line(reason)}" if final or verbosity else ""
+        case ShellOpened(occasion=occasion, server=server, context=context):
+            return f"shell {_WHEN[occasion]} {DOING[event.verb]} {context} on {server}; exit to go on"
+        case ShellClosed(context=context, reason=reason) if reason:
+            return f"shell for {context}: {one_line(reason)}"
         case RunningLate(server=server, context=context):
             return f"{server}: {DOING[event.verb]} {context} is running late: {one_line(event.excerpt)}"
     return _detail(event, verbosity) if verbosity else ""

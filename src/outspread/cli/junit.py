@@ -14,9 +14,10 @@ from typing import IO, TYPE_CHECKING
 from msgspec import Struct
 
 from outspread.cli.terminal_text import shown_text
+from outspread.cli.whole_file import check_writable, whole_file
 from outspread.cli.xml_text import xml_attribute, xml_text
 from outspread.controller.values import AttemptFinished, Outcome, Report, RunStarted, StepFinished
-from outspread.errors import InfrastructureError, UserError
+from outspread.errors import InfrastructureError
 from outspread.project.model import Job
 
 if TYPE_CHECKING:
@@ -39,8 +40,7 @@ class JunitFile:
     """Writes ``file`` at the end, whole or not at all; until then elements wait in a spool on disk, not in memory."""
 
     def __init__(self, file: Path, project: str, jobs: Sequence[Job]) -> None:
-        if not file.parent.is_dir() or not os.access(file.parent, os.W_OK):
-            raise UserError(f"cannot write {file}: its directory does not exist or is not writable")
+        check_writable(file)
         self._file = file
         self._project = project
         self._jobs = {job.name: job for job in jobs}
@@ -98,18 +98,8 @@ class JunitFile:
         self._cases[job.name] = _Case(self._spool.seek(0, os.SEEK_END), self._spool.write(case), element, duration_s)
 
     def _write(self) -> None:
-        with tempfile.NamedTemporaryFile("wb", dir=self._file.parent, prefix=f".{self._file.name}.", delete=False) as target:
-            try:
-                self._write_suites(target)
-                target.flush()
-                # A temporary file is private; a result file is as readable as any other that the user makes.
-                umask = os.umask(0)
-                os.umask(umask)
-                os.fchmod(target.fileno(), 0o666 & ~umask)
-                Path(target.name).replace(self._file)
-            except BaseException:
-                Path(target.name).unlink(missing_ok=True)
-                raise
+        with whole_file(self._file) as target:
+            self._write_suites(target)
 
     def _write_suites(self, target: IO[bytes]) -> None:
         suites: dict[str, list[_Case]] = {}

@@ -13,7 +13,9 @@ from rich.text import Text
 
 from outspread.cli.end_report import EndReport
 from outspread.cli.job_lines import DOING, job_line, machine_line
+from outspread.cli.live_lines import LiveLines
 from outspread.cli.spans import span
+from outspread.cli.terminal_text import shown_text
 from outspread.controller.values import (
     AttemptFinished,
     ContentSent,
@@ -27,7 +29,10 @@ from outspread.controller.values import (
     RebootRequested,
     Report,
     RunStarted,
+    ShellClosed,
+    ShellOpened,
     StepFinished,
+    StepOutput,
     StepStarted,
 )
 
@@ -82,18 +87,32 @@ class LiveView:
         self._progress = Progress()
         self._rows: dict[str, Row] = {}  # by machine id
         self._ids: dict[str, str] = {}  # server: machine id
+        self._live_lines = LiveLines()
         self._live = Live(
             get_renderable=self._frame, console=console, refresh_per_second=REFRESHES_PER_S, transient=True, redirect_stdout=False
         )
 
     def feed(self, event: Report) -> None:
         self._report.feed(event)
+        self._live_lines.feed(event)
         match event:
             case RunStarted():
                 self._progress = Progress(total=event.total_jobs, began_at=event.at)
                 self._live.start(refresh=True)
             case AttemptFinished():
                 self._attempt(event)
+            case StepOutput():
+                for line in self._live_lines.lines(event):
+                    self._print(shown_text(line), "")
+            case ShellOpened():
+                self._live.stop()
+                for line in self._report.failure_before(event):
+                    self._print(line, _style(line))
+                self._print(machine_line(event, self._verbosity), "bold")
+            case ShellClosed():
+                if line := machine_line(event, self._verbosity):
+                    self._print(line, "yellow")
+                self._live.start(refresh=True)
             case _:
                 self._row(event)
                 if line := machine_line(event, self._verbosity):
@@ -102,8 +121,7 @@ class LiveView:
     def finish(self, tally: "Tally") -> None:
         self._live.stop()
         for line in self._report.lines():
-            style = "bold red" if line.startswith("FAILED ") else "dim" if line.startswith("  |") else ""
-            self._print(line, style)
+            self._print(line, _style(line))
 
     def _attempt(self, event: AttemptFinished) -> None:
         counts = self._report.outcomes.counts()
@@ -176,6 +194,11 @@ def live_frame(progress: Progress, rows: list[Row], now: float, size: ConsoleDim
         counts.append(f", about {span(left_s)} left", style="dim")
     bar.add_row(ProgressBar(total=max(1, progress.total), completed=progress.done), counts)
     return Group(table, bar)
+
+
+def _style(line: str) -> str:
+    """Return how a line of the report looks."""
+    return "bold red" if line.startswith("FAILED ") else "dim" if line.startswith("  |") else ""
 
 
 def _without_system(context: str, server: str) -> str:

@@ -4,7 +4,9 @@ from typing import TYPE_CHECKING, TextIO
 
 from outspread.cli.end_report import EndReport
 from outspread.cli.job_lines import job_line, machine_line, run_name
-from outspread.controller.values import AttemptFinished, Report, RunStarted
+from outspread.cli.live_lines import LiveLines
+from outspread.cli.terminal_text import shown_text
+from outspread.controller.values import AttemptFinished, Report, RunStarted, ShellOpened, StepOutput
 
 if TYPE_CHECKING:
     from outspread.controller.tally import Tally
@@ -18,10 +20,15 @@ class PlainView:
         self._report = report
         self._verbosity = verbosity
         self._total = 0
+        self._live = LiveLines()
 
     def feed(self, event: Report) -> None:
         self._report.feed(event)
+        self._live.feed(event)
         match event:
+            case StepOutput():
+                for line in self._report.harmless(map(shown_text, self._live.lines(event))):
+                    self._line(line)
             case RunStarted():
                 self._total = event.total_jobs
                 seed = f", seed {event.seed}" if event.seed_matters else ""
@@ -30,6 +37,9 @@ class PlainView:
                 digits = len(str(self._total))
                 self._line(f"[{self._report.outcomes.tried:{digits}}/{self._total}] {job_line(event)}")
             case _:
+                if isinstance(event, ShellOpened):
+                    for line in self._report.failure_before(event):
+                        self._line(line)
                 if line := machine_line(event, self._verbosity):
                     self._line(line)
 

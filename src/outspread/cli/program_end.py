@@ -12,11 +12,13 @@ INTERRUPTED = 130  # 128 + SIGINT, as a shell says it
 BROKEN_PIPE = 141  # 128 + SIGPIPE: whoever read has seen enough
 
 
-def end_program(program: Callable[[], int], *, debug: bool, how_to_debug: str, terse: bool = False) -> NoReturn:
+def end_program(
+    program: Callable[[], int], *, debug: bool, how_to_debug: str, terse: bool = False, interrupted: int = INTERRUPTED
+) -> NoReturn:
     """Call ``program`` and exit with the code that it returns, or that its exception asks for.
 
     ``debug`` shows tracebacks, and ``how_to_debug`` is how people ask for that.
-    A ``terse`` error is its text alone, in one line, as Spread would print it.
+    A ``terse`` error is its text alone, in one line, as Spread would print it. ``interrupted`` is the code after Ctrl-C.
     """
     try:
         code = program()
@@ -27,7 +29,7 @@ def end_program(program: Callable[[], int], *, debug: bool, how_to_debug: str, t
         code = error.exit_code
         print_error(error, terse=terse)
     except KeyboardInterrupt:
-        code = INTERRUPTED
+        code = interrupted
         print("interrupted", file=sys.stderr)
     except BrokenPipeError:
         code = BROKEN_PIPE

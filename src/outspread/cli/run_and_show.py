@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from outspread.cli.carry_out import carry_out
 from outspread.cli.choose_view import choose_view, stdout_for
+from outspread.cli.held_output import HeldOutput
 from outspread.cli.program_end import INTERRUPTED
 from outspread.cli.renderer import Renderer
 from outspread.cli.selection import Wish, select
@@ -27,17 +28,18 @@ def run_and_show(wish: RunWish) -> int:
     """Return the exit code: 0 when all passed, 1 when something did not, 130 when interrupted."""
     selection = select(wish.selection)
     renderers: list[Renderer] = []
+    out = HeldOutput(stdout_for("replace"))
     if wish.as_json:
         from outspread.cli.json_lines import JsonLines
 
-        renderers.append(JsonLines(stdout_for("replace")))
+        renderers.append(JsonLines(out.text))
     else:
-        renderers.append(choose_view(stdout_for("replace"), again=options_for_again(wish), verbosity=wish.verbosity))
+        renderers.append(choose_view(out.text, again=options_for_again(wish), verbosity=wish.verbosity))
     if wish.junit is not None:
         from outspread.cli.junit import JunitFile
 
         renderers.append(JunitFile(Path(wish.junit), selection.project.name, selection.jobs))
-    end = carry_out(selection, wish.options, renderers, artifacts=wish.artifacts or "")
+    end = carry_out(selection, wish.options, renderers, artifacts=wish.artifacts or "", out=out)
     if end.interrupted:
         return INTERRUPTED
     if not end.passed and wish.as_json:

@@ -18,6 +18,11 @@ ORDERS = ("random", "longest", "given")
 @click.option("--workers", type=click.IntRange(min=0), default=0, help="Machines per system; 0: as the project says.")
 @click.option("--restore", is_flag=True, help="Run the restore scripts only.")
 @click.option("--abend", is_flag=True, help="Stop a machine's work at its first failure, without restoring.")
+@click.option("--debug", is_flag=True, help="Open a shell after a failing script.")
+@click.option("--shell", is_flag=True, help="Open a shell instead of executing tasks.")
+@click.option("--shell-before", is_flag=True, help="Open a shell before executing each task.")
+@click.option("--shell-after", is_flag=True, help="Open a shell after executing each task.")
+@click.option("--live", is_flag=True, help="Show what scripts print while they run.")
 @click.option("--artifacts", type=click.Path(file_okay=False), help="Keep the artifacts of tasks in this directory.")
 @click.option("--junit", type=click.Path(dir_okay=False), help="Write the results as JUnit XML into this file.")
 @click.option("--json", "as_json", is_flag=True, help="Print what happens as JSON lines.")
@@ -34,6 +39,11 @@ def command(
     workers: int,
     restore: bool,
     abend: bool,
+    debug: bool,
+    shell: bool,
+    shell_before: bool,
+    shell_after: bool,
+    live: bool,
     artifacts: str | None,
     junit: str | None,
     as_json: bool,
@@ -43,10 +53,20 @@ def command(
 
     Ends with 0 when all passed, 1 when any did not, 130 when interrupted. `outspread list` says what filters are.
     """
+    from outspread.cli.alternatives import refuse_together, wanted_shells
     from outspread.cli.run_and_show import RunWish, run_and_show
     from outspread.cli.selection import Wish
-    from outspread.controller.values import Order, RunOptions
+    from outspread.controller.values import Order, RunOptions, ShellOccasion
 
+    chosen = {
+        "debug": debug,
+        "shell": shell,
+        "shell-before": shell_before,
+        "shell-after": shell_after,
+        "abend": abend,
+        "restore": restore,
+    }
+    refuse_together(chosen.__getitem__, dash="--")
     wish = Wish(
         filters, directory=directory, flavour=flavour, sandbox=sandbox, strict=strict, every_warning=verbose > 0, running=True
     )
@@ -59,5 +79,7 @@ def command(
         collect_artifacts=artifacts is not None,
         keep_output=verbose > 1,
         workers=workers,
+        shells=tuple(map(ShellOccasion, wanted_shells(chosen.__getitem__))),
+        live=live,
     )
     return run_and_show(RunWish(wish, options, artifacts=artifacts, junit=junit, as_json=as_json, verbosity=verbose))

@@ -1,15 +1,18 @@
 """Run jobs in this process: wires a controller, its record, a worker and the backends together, once."""
 
 import asyncio
+import contextlib
 import functools
 import getpass
 import os
 import signal
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
+from outspread.cli.held_output import HeldOutput
+from outspread.cli.local_desk import LocalDesk
 from outspread.cli.open_ledger import open_ledger
 from outspread.cli.renderer import Renderer
 from outspread.client.content import PackedContent, pack_content
@@ -40,28 +43,46 @@ def run_here(
     renderers: Sequence[Renderer],
     artifacts_dir: Path | None,
     on_interrupt: Callable[[], None],
+    out: HeldOutput,
 ) -> Tally:
     """Run ``jobs`` and return what came of them; every renderer is fed each event, then told the end.
 
     The first interrupt (SIGINT, SIGTERM, SIGHUP) calls ``on_interrupt``, ends the run and gives machines back; a second one
     ends the process at once: what is left of its machines ends by itself with it.
+    ``out`` is where renderers print; it is held while a shell has the terminal.
     """
     for backend in sorted({job.backend for job in jobs}):
         backend_for(project.backends[backend].type)  # refuses what cannot run here before anything is begun
     tally = Tally(options)
-    for_run = resolve_host(project, jobs, host)
-    content = _packed(project, jobs, host)
+    with _interruptible():
+        for_run = resolve_host(project, jobs, host)
+        content = _packed(project, jobs, host)
     packed = ContentPacked(time.time(), content.size_bytes)
     for renderer in renderers:
         renderer.feed(packed)
     run = RunSpec(uuid.uuid4().hex, _owner(), for_run, tuple(jobs), options)
     try:
-        asyncio.run(_run(run, content, tally, renderers, artifacts_dir, on_interrupt))
+        asyncio.run(_run(run, content, tally, renderers, artifacts_dir, on_interrupt, LocalDesk(out)))
     finally:
         content.close()
         for renderer in renderers:
             renderer.finish(tally)
     return tally
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """Let every signal that interrupts a run raise KeyboardInterrupt, as SIGINT does anyway: nothing is left running then."""
+
+    def interrupted(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupted) for number in _INTERRUPT_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _packed(project: Project, jobs: Sequence[Job], host: HostCommands) -> PackedContent:
@@ -84,6 +105,7 @@ async def _run(
     renderers: Sequence[Renderer],
     artifacts_dir: Path | None,
     on_interrupt: Callable[[], None],
+    desk: LocalDesk,
 ) -> None:
     controller = EmbeddedController(open_ledger())
     worker = Worker(
@@ -93,12 +115,14 @@ async def _run(
         backend_of=functools.cache(backend_for),
         archive_of=lambda _: content.open(),
         artifacts=artifacts_dir,
+        desk=desk,
     )
     cancelling: set[asyncio.Task[None]] = set()
 
     def interrupted(number: int) -> None:
         if cancelling:
             os._exit(128 + number)
+        desk.leave()
         on_interrupt()
         cancelling.add(asyncio.ensure_future(controller.cancel(run.run_id, "interrupted")))
 
@@ -109,8 +133,10 @@ async def _run(
     async def show(events: AsyncIterator[Report]) -> None:
         async for event in events:
             tally.add(event)
+            desk.showing(event)
             for renderer in renderers:
                 renderer.feed(event)
+            desk.shown(event)
 
     showing = asyncio.create_task(show(controller.watch(run.run_id)))
     working = asyncio.create_task(worker.serve())
@@ -122,6 +148,7 @@ async def _run(
         await asyncio.wait([working])
         showing.cancel()
         await asyncio.wait([showing])
+        desk.leave()
         await controller.close()
         for number in _INTERRUPT_SIGNALS:
             loop.remove_signal_handler(number)

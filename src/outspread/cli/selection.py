@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from outspread.cli.diagnostics_view import refuse_as_spread, refuse_diagnostics, warning_lines
 from outspread.cli.sandbox_option import SANDBOX, with_sandbox
-from outspread.errors import UsageError
+from outspread.errors import UsageError, UserError
 from outspread.project.errors import ProjectError
 from outspread.project.host_commands import HostCommands, ShellHostCommands
 from outspread.project.loader import load_project
@@ -53,7 +53,13 @@ def select(wish: Wish) -> Selection:
     if wish.warn:
         for line in warning_lines(project.diagnostics, every=wish.every_warning):
             print(line, file=sys.stderr)
-    return Selection(project, tuple(select_jobs(project, wish.filters, host=host)), host)
+    jobs = tuple(select_jobs(project, wish.filters, host=host))
+    if wish.running and 0 < project.tasks_limit < len(jobs):
+        raise UserError(
+            f"cannot run {len(jobs)} jobs: tasks-limit of the project is {project.tasks_limit}",
+            hint="choose fewer by a filter, or change tasks-limit in spread.yaml",
+        )
+    return Selection(project, jobs, host)
 
 
 def _loaded(wish: Wish, host: HostCommands) -> Project:

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from outspread.cli.alternatives import refuse_together, wanted_shells
 from outspread.cli.go_flags import Flag, FlagKind, ParsedFlags
 from outspread.errors import UserError
 
@@ -38,25 +39,13 @@ SPREAD_FLAGS = (
 
 #: Flags that are understood but cannot be obeyed by this version, with what helps meanwhile.
 NOT_OFFERED = {
-    "debug": "",
     "discard": "machines are given back at the end of each run",
     "gc": "machines are given back at the end of each run",
-    "json": "`outspread run --json` writes what happens as JSON lines",
-    "live": "`outspread history RUN --log JOB` prints all output afterwards",
-    "logs": "`outspread history RUN --log JOB` prints any log",
-    "no-debug-output": "",
     "pass": "",
-    "perf": "",
     "resend": "",
     "reuse": "",
     "reuse-pid": "",
-    "shell": "",
-    "shell-after": "",
-    "shell-before": "",
 }
-
-#: Only one of these may be used at a time; the shells before and after go together.
-_ALTERNATIVES = (("debug",), ("shell",), ("shell-before", "shell-after"), ("abend",), ("restore",))
 
 
 class SpreadCall(NamedTuple):
@@ -74,17 +63,17 @@ class SpreadCall(NamedTuple):
     seed: int
     repeat: int
     workers: int
+    shells: tuple[str, ...]
+    live: bool
+    time_lines: bool
+    debug_output: bool
+    logs: str
+    json: str
 
 
 def spread_call(flags: ParsedFlags, default_flavour: str) -> SpreadCall:
     """Return what ``flags`` ask for. Raises UserError when they contradict each other; see also refuse_not_offered."""
-    used = [[f"-{name}" for name in names if flags.switches[name]] for names in _ALTERNATIVES]
-    together = [" ".join(names) for names in used if names]
-    if len(together) > 1:
-        raise UserError(
-            f"cannot use {' and '.join(together)} together",
-            hint="at most one of -debug, -shell, -shell-before/-shell-after, -abend and -restore",
-        )
+    refuse_together(flags.switches.__getitem__, dash="-")
     return SpreadCall(
         filters=flags.arguments,
         list_only=flags.switches["list"],
@@ -98,6 +87,12 @@ def spread_call(flags: ParsedFlags, default_flavour: str) -> SpreadCall:
         seed=flags.integers["seed"],
         repeat=flags.integers["repeat"],
         workers=flags.integers["workers"],
+        shells=tuple(wanted_shells(flags.switches.__getitem__)),
+        live=flags.switches["live"],
+        time_lines=flags.switches["perf"],
+        debug_output=not flags.switches["no-debug-output"],
+        logs=flags.texts["logs"],
+        json=flags.texts["json"],
     )
 
 

@@ -7,6 +7,7 @@ import time
 from typing import TYPE_CHECKING, TextIO
 
 from outspread.cli.job_lines import DOING
+from outspread.cli.live_lines import LiveLines
 from outspread.cli.spread_summary import summary_messages
 from outspread.controller.values import (
     ArtifactsFetched,
@@ -27,8 +28,12 @@ from outspread.controller.values import (
     RunningLate,
     RunStarted,
     SeatClosed,
+    ShellClosed,
+    ShellOccasion,
+    ShellOpened,
     StepEvent,
     StepFinished,
+    StepOutput,
     StepStarted,
     Verb,
 )
@@ -39,19 +44,30 @@ if TYPE_CHECKING:
 _RULE = "-----"
 _REPEATED_AFTER_S = 15.0  # how soon the same trouble with a machine is worth another line
 _MEBIBYTE = 1024 * 1024
+_WHEN = {
+    ShellOccasion.BEFORE: "before {}",
+    ShellOccasion.INSTEAD: "instead of {}",
+    ShellOccasion.AFTER: "after {}",
+    ShellOccasion.DEBUG: "to debug",
+}
 
 
 class SpreadLog:
     """Writes the log to ``out``. ``verbosity`` counts the v's; ``announce_seed`` when nobody gave one.
 
-    With ``travis``, blocks are marked for folding as Travis CI wants it.
+    With ``travis``, blocks are marked for folding as Travis CI wants it. Without
+    ``debug_output`` what debug scripts print is left out.
     """
 
-    def __init__(self, out: TextIO, *, verbosity: int = 0, announce_seed: bool = True, travis: bool = False) -> None:
+    def __init__(
+        self, out: TextIO, *, verbosity: int = 0, announce_seed: bool = True, travis: bool = False, debug_output: bool = True
+    ) -> None:
         self._out = out
         self._verbosity = verbosity
         self._announce_seed = announce_seed
         self._travis = travis
+        self._debug_output = debug_output
+        self._live = LiveLines()
         self._now = 0.0
         self._second = -1
         self._timestamp = ""
@@ -63,7 +79,17 @@ class SpreadLog:
 
     def feed(self, event: Report) -> None:
         self._now = event.at
+        self._live.feed(event)
         match event:
+            case StepOutput():
+                for line in self._live.lines(event):
+                    self._write(f"{line}\n")
+            case ShellOpened(occasion=occasion, verb=verb, job=job):
+                self._say(f"Starting shell {_WHEN[occasion].format(f'{DOING[verb]} {job}')}...")
+            case ShellClosed(reason=reason):
+                if reason:
+                    self._say(f"Error running debug shell: {reason}")
+                self._say("Continuing...")
             case StepEvent():
                 self._step(event)
             case AttemptFinished():
@@ -134,6 +160,8 @@ class SpreadLog:
                 self._begin(event)
             case StepFinished():
                 self._end(event)
+            case DebugFinished() if not self._debug_output:
+                pass
             case DebugFinished(outcome=Outcome.PASSED, output=output):
                 if output.strip():
                     self._block(f"Debug output for {_subject(event)} : {_text(output)}", took_s=event.duration_s)

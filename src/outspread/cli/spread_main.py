@@ -28,7 +28,11 @@ def main() -> None:
         sys.exit(0)
     talkative = flags.switches["v"] or flags.switches["vv"]
     end_program(
-        lambda: _obey(flags), debug=bool(os.environ.get(DEBUG_VARIABLE)), how_to_debug=f"{DEBUG_VARIABLE}=1", terse=not talkative
+        lambda: _obey(flags),
+        debug=bool(os.environ.get(DEBUG_VARIABLE)),
+        how_to_debug=f"{DEBUG_VARIABLE}=1",
+        terse=not talkative,
+        interrupted=1,  # as Spread has it: to programs that call it, an interrupted run is one that failed
     )
 
 
@@ -58,9 +62,11 @@ def _list(call: SpreadCall) -> int:
 def _run(call: SpreadCall) -> int:
     from outspread.cli.carry_out import carry_out
     from outspread.cli.choose_view import stdout_for
+    from outspread.cli.held_output import HeldOutput
+    from outspread.cli.renderer import Renderer
     from outspread.cli.selection import select
     from outspread.cli.spread_log import SpreadLog
-    from outspread.controller.values import Order, RunOptions
+    from outspread.controller.values import Order, RunOptions, ShellOccasion
 
     selection = select(_wish(call, running=True))
     options = RunOptions(
@@ -72,14 +78,28 @@ def _run(call: SpreadCall) -> int:
         collect_artifacts=bool(call.artifacts),
         keep_output=call.verbosity > 1,
         workers=call.workers,
+        shells=tuple(map(ShellOccasion, call.shells)),
+        live=call.live,
+        time_lines=call.time_lines,
     )
+    out = HeldOutput(stdout_for("surrogateescape"))
     log = SpreadLog(
-        stdout_for("surrogateescape"),
+        out.text,
         verbosity=call.verbosity,
         announce_seed=not call.seed,
         travis=os.environ.get("TRAVIS") == "true",
+        debug_output=call.debug_output,
     )
-    end = carry_out(selection, options, [log], artifacts=call.artifacts)
+    renderers: list[Renderer] = [log]
+    if call.logs:
+        from outspread.cli.log_files import LogFiles
+
+        renderers.append(LogFiles(call.logs))
+    if call.json:
+        from outspread.cli.spread_json import SpreadJson
+
+        renderers.append(SpreadJson(call.json, selection.project.name, selection.jobs))
+    end = carry_out(selection, options, renderers, artifacts=call.artifacts, out=out)
     if end.passed:
         return 0
     print("error: unsuccessful run", file=sys.stderr)

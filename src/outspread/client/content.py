@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import tempfile
 from pathlib import Path
@@ -101,17 +102,16 @@ def _repack(
         script.flush()
         number = script.fileno()
         start = f"exec 3<&0 4>&1 0</proc/self/fd/{number} 1>&2; exec /bin/bash -eu -"
-        try:
-            ended = subprocess.run(
-                ["/bin/bash", "-c", start],
-                stdin=plain,
-                stdout=packed,
-                stderr=said,
-                pass_fds=(number,),
-                timeout=within_s,
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            raise UserError(f"cannot repack project content: not done within {within_s:g} s") from None
-        if ended.returncode:
-            raise UserError(f"cannot repack project content: exit code {ended.returncode}\n-----\n{_text_of(said)}\n-----")
+        # a group of its own: what the script has started can be ended with it
+        with subprocess.Popen(
+            ["/bin/bash", "-c", start], stdin=plain, stdout=packed, stderr=said, pass_fds=(number,), process_group=0
+        ) as running:
+            try:
+                code = running.wait(within_s)
+            except BaseException as error:
+                os.killpg(running.pid, signal.SIGKILL)
+                if isinstance(error, subprocess.TimeoutExpired):
+                    raise UserError(f"cannot repack project content: not done within {within_s:g} s") from None
+                raise
+        if code:
+            raise UserError(f"cannot repack project content: exit code {code}\n-----\n{_text_of(said)}\n-----")

@@ -136,6 +136,7 @@ class EmbeddedController:
                 seed_matters=plan.seed_matters,
                 total_jobs=len(run.jobs),
                 project=run.project.name,
+                sessions=sum(plan.sessions.values()),
             )
         )
         if entry.cancel_reason is not None:

@@ -29,7 +29,7 @@ class _Bucket:
 
     def __init__(self) -> None:
         self.waiting = 0
-        self.returned: deque[int] = deque()  # may name jobs that were taken since, as samples
+        self.returned: deque[int] = deque()  # those among them that were given back, the first one first
 
 
 class _Walk:
@@ -185,10 +185,8 @@ class LaneJobs:
     def _head(self, order: _SeatOrder, key: tuple[int, str]) -> tuple[int, int]:
         """Return position and number of the first waiting job of a bucket that has one."""
         returned = self._buckets[key].returned
-        while returned:
-            if self._status[returned[0]] == RETURNED:
-                return _FIRST, returned[0]
-            returned.popleft()
+        if returned:
+            return _FIRST, returned[0]
         walk = order.walks[key]
         positions, reached = walk.positions, walk.reached
         while self._status[order.numbers[positions[reached]]] != WAITING:
@@ -215,6 +213,8 @@ class LaneJobs:
 
     def _remove(self, number: int) -> None:
         key = self._bucket_of[self._places[number]]
+        if self._status[number] == RETURNED:
+            self._buckets[key].returned.remove(number)  # mostly the first; few ever come back
         self._status[number] = AWAY
         self._waiting_at[key[0]] -= 1
         self._buckets[key].waiting -= 1

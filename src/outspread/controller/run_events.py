@@ -11,7 +11,15 @@ from collections import deque
 from typing import Final
 from weakref import WeakSet
 
-from outspread.controller.values import AttemptFinished, DebugFinished, Report, RunFinished, RunStarted, StepFinished
+from outspread.controller.values import (
+    AttemptFinished,
+    DebugFinished,
+    Report,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepOutput,
+)
 from outspread.errors import InfrastructureError
 
 #: How much is kept for watchers to come, and how much one may leave unread before it holds the run back.
@@ -25,6 +33,8 @@ _PATIENCE_S: Final = 10.0
 def _characters(event: Report) -> int:
     if isinstance(event, StepFinished | DebugFinished):
         return len(event.output)
+    if isinstance(event, StepOutput):
+        return len(event.text)
     return len(event.log) if isinstance(event, AttemptFinished) else 0
 
 

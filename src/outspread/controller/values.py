@@ -73,6 +73,15 @@ class Level(StrEnum):
     TASK = "task"
 
 
+class ShellOccasion(StrEnum):
+    """When a session opens a shell for whoever started the run."""
+
+    BEFORE = "before"  # execute
+    INSTEAD = "instead"  # of execute
+    AFTER = "after"  # execute
+    DEBUG = "debug"  # after any script that failed
+
+
 class RunOptions(Struct, frozen=True):
     """What the one who submits may choose."""
 
@@ -84,6 +93,9 @@ class RunOptions(Struct, frozen=True):
     collect_artifacts: bool = False
     keep_output: bool = False  # report the output of scripts that passed, too
     workers: int = 0  # sessions per system, over what the project says; 0: as the project says
+    shells: tuple[ShellOccasion, ...] = ()  # when to open one
+    live: bool = False  # report what scripts print while they do
+    time_lines: bool = False  # put the time before each line of output
 
 
 class RunSpec(Struct, frozen=True):
@@ -143,6 +155,7 @@ class RunStarted(Event, frozen=True, tag="run-started"):
     seed_matters: bool  # there are more jobs than sessions, so the seed decides who does what
     total_jobs: int
     project: str
+    sessions: int = 1  # how many there may be at a time
 
 
 class ContentPacked(Event, frozen=True, tag="content-packed"):
@@ -241,6 +254,26 @@ class RebootRequested(StepEvent, frozen=True, tag="reboot-requested"):
     count: int = 0
 
 
+class StepOutput(StepEvent, frozen=True, tag="step-output"):
+    """What a script, or its debug script, has printed since the last piece: whole lines. Only under ``live``."""
+
+    piece: int = 0  # from 1 within the script: who misses one knows it
+    text: str = ""  # invalid UTF-8 as surrogates
+
+
+class ShellOpened(StepEvent, frozen=True, tag="shell-opened"):
+    """A session has the terminal of whoever started the run; nothing else may be shown there before ShellClosed."""
+
+    occasion: ShellOccasion = ShellOccasion.DEBUG
+
+
+class ShellClosed(StepEvent, frozen=True, tag="shell-closed"):
+    """The terminal is free; ``reason`` when there was no shell, or it ended with another exit code than 0."""
+
+    occasion: ShellOccasion = ShellOccasion.DEBUG
+    reason: str = ""
+
+
 class RunningLate(StepEvent, frozen=True, tag="running-late"):
     excerpt: str = ""  # the log's own words: "Output unchanged." ...
 
@@ -314,6 +347,9 @@ Report = (
     | StepFinished
     | DebugFinished
     | RebootRequested
+    | StepOutput
+    | ShellOpened
+    | ShellClosed
     | RunningLate
     | ArtifactsFetching
     | ArtifactsFetched

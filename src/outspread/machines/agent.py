@@ -18,9 +18,11 @@ is the other end.
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import select
 import sys
+import termios
 import time
 
 TYPE_CHECKING = False  # typing itself costs 5 ms
@@ -28,9 +30,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 #: To the agent: run a command. ``limit in ms (8), flags (1), length of argv (4), argv joined by NUL, bytes for stdin``.
+#: With ON_TERMINAL the bytes are the size of its terminal, as in WINDOW, and what it finds as descriptor 3.
 RUN = b"R"
-#: To the agent: a piece of standard input, for RUN with STREAMED_INPUT; an empty one ends it.
+#: To the agent: a piece of standard input, for RUN with STREAMED_INPUT or ON_TERMINAL; an empty one ends the former's.
 INPUT = b"I"
+#: To the agent: the terminal of the command has another size. ``rows (2), columns (2)``.
+WINDOW = b"W"
 #: To the agent: end the command and everything it started.
 KILL = b"K"
 
@@ -55,6 +60,8 @@ END_KILLED = b"k"
 
 STREAMED_INPUT = 1
 SEPARATE_ERRORS = 2
+#: The command gets a terminal of its own, which is its standard input and output.
+ON_TERMINAL = 4
 
 WINDOW_BYTES = 512 * 1024
 LARGEST_FRAME_BYTES = 256 * 1024 * 1024
@@ -71,6 +78,8 @@ REAP_EVERY_S = 1.0
 
 # Numbers, since importing signal costs 5 ms for its enumerations.
 _SIGHUP, _SIGINT, _SIGQUIT, _SIGKILL, _SIGPIPE, _SIGTERM, _SIGSTOP, _SIGXFSZ = 1, 2, 3, 9, 13, 15, 19, 25
+#: What a command finds not ignored, whatever we or whoever started us ignore.
+_DEFAULT_SIGNALS = (_SIGHUP, _SIGINT, _SIGQUIT, _SIGPIPE, _SIGTERM, _SIGXFSZ)
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
 _SYS_PIDFD_OPEN = 434
@@ -171,9 +180,11 @@ class Command:
         self._input_ended = False
         self._input_pipe = -1
         self._outputs = {}  # type: dict[int, bytes]
+        self._terminal = -1  # our end of it; it is the one output, too
         self._pidfd = -1
+        start = self._spawn_on_terminal if flags & ON_TERMINAL else self._spawn
         try:
-            self._pid = self._spawn(argv, request[argv_end:], flags, environment)
+            self._pid = start(argv, request[argv_end:], flags, environment)
         except BaseException:
             self._close_input()
             for pipe in self._outputs:
@@ -194,12 +205,7 @@ class Command:
                 stdin, self._input_pipe = os.pipe()
                 os.set_blocking(self._input_pipe, False)
             else:
-                # A file, not a pipe: bash reads it in blocks instead of byte by byte, and nobody has to feed it.
-                stdin = os.memfd_create("script")
-                unwritten = memoryview(script)
-                while unwritten:
-                    unwritten = unwritten[os.write(stdin, unwritten) :]
-                os.lseek(stdin, 0, os.SEEK_SET)
+                stdin = _file_of(script)
             theirs.append(stdin)
             stdout = stderr = self._output_pipe(OUTPUT)
             theirs.append(stdout)
@@ -213,11 +219,45 @@ class Command:
                 file_actions=[(os.POSIX_SPAWN_DUP2, fd, n) for n, fd in enumerate((stdin, stdout, stderr))],
                 setsid=True,
                 setsigmask=(),
-                setsigdef=(_SIGHUP, _SIGINT, _SIGQUIT, _SIGPIPE, _SIGTERM, _SIGXFSZ),
+                setsigdef=_DEFAULT_SIGNALS,
             )
         finally:
             for fd in theirs:
                 os.close(fd)
+
+    def _spawn_on_terminal(self, argv: list[bytes], request: bytes, flags: int, environment: dict[bytes, bytes]) -> int:
+        self._terminal, theirs = os.openpty()
+        self._outputs[self._terminal] = OUTPUT
+        os.set_blocking(self._terminal, False)
+        self._input_pipe = os.dup(self._terminal)  # closed apart from the output, as pipes are
+        prepared = -1
+        try:
+            self._set_window(request[:4])
+            prepared = _file_of(request[4:])
+            return os.posix_spawn(
+                argv[0],
+                argv,
+                environment,
+                file_actions=[
+                    # a session's leader that opens a terminal is controlled by it
+                    (os.POSIX_SPAWN_OPEN, 0, os.ttyname(theirs), os.O_RDWR, 0),
+                    (os.POSIX_SPAWN_DUP2, 0, 1),
+                    (os.POSIX_SPAWN_DUP2, 0, 2),
+                    (os.POSIX_SPAWN_DUP2, prepared, 3),
+                ],
+                setsid=True,
+                setsigmask=(),
+                setsigdef=_DEFAULT_SIGNALS,
+            )
+        finally:
+            os.close(theirs)
+            if prepared >= 0:
+                os.close(prepared)
+
+    def _set_window(self, size: bytes) -> None:
+        """Give the terminal a size, upon which the kernel tells those who use it."""
+        rows, columns = (int.from_bytes(number, "big").to_bytes(2, sys.byteorder) for number in (size[:2], size[2:4]))
+        fcntl.ioctl(self._terminal, termios.TIOCSWINSZ, rows + columns + bytes(4))
 
     def _output_pipe(self, kind: bytes) -> int:
         ours, theirs = os.pipe()
@@ -305,6 +345,8 @@ class Command:
                 else:
                     self._input_ended = True
                 self._feed()
+            elif kind == WINDOW and self._terminal in self._outputs:
+                self._set_window(payload)
 
     def _feed(self) -> None:
         """Give the command what input there is; a command that does not want it any more ends the matter."""
@@ -337,6 +379,10 @@ class Command:
             piece = os.read(pipe, PIECE_BYTES)
         except BlockingIOError:
             return
+        except OSError:
+            if pipe != self._terminal:
+                raise
+            piece = b""  # nobody has the terminal open any more
         if not piece:
             os.close(pipe)
             del self._outputs[pipe]
@@ -381,6 +427,19 @@ class Command:
             poll.register(self._stream, select.POLLOUT)
             poll.poll()
             self._outbox.flush()
+
+
+def _file_of(content: bytes) -> int:
+    """Return a descriptor to read ``content`` from.
+
+    A file, not a pipe: bash reads it in blocks instead of byte by byte, and nobody has to feed it.
+    """
+    file = os.memfd_create("script")
+    unwritten = memoryview(content)
+    while unwritten:
+        unwritten = unwritten[os.write(file, unwritten) :]
+    os.lseek(file, 0, os.SEEK_SET)
+    return file
 
 
 def descendants() -> list[int]:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from outspread.errors import ConnectionLostError
 from outspread.machines import agent
-from outspread.machines.contract import OutputSink, ScriptEnd
+from outspread.machines.contract import OutputSink, ScriptEnd, WindowSize
 
 #: The longest limit that is sent: a year.
 _LONGEST_S = 366 * 24 * 3600.0
@@ -22,12 +22,16 @@ _READ_BYTES = 256 * 1024
 
 
 class Command(Struct, frozen=True):
-    """What the agent is asked to run. ``argv[0]`` is an absolute path; ``script`` is all of its standard input."""
+    """What the agent is asked to run. ``argv[0]`` is an absolute path; ``script`` is all of its standard input.
+
+    On a terminal (of size ``window``) ``script`` is what it finds as descriptor 3.
+    """
 
     argv: tuple[str, ...]
     kill_after_s: float
     script: bytes = b""
     separate_errors: bool = False
+    window: WindowSize | None = None
 
 
 class _Running:
@@ -40,6 +44,7 @@ class _Running:
         self.unacknowledged = 0
         self.acknowledged = asyncio.Event()
         self.sink_error: Exception | None = None
+        self.is_being_killed = False
 
 
 class AgentConnection:
@@ -108,20 +113,61 @@ class AgentConnection:
 
     async def _stream_input(self, running: _Running, stdin: IO[bytes]) -> None:
         while piece := stdin.read(agent.PIECE_BYTES):
-            while running.unacknowledged + len(piece) > agent.WINDOW_BYTES and not running.ended.done():
-                running.acknowledged.clear()
-                await running.acknowledged.wait()
-            if running.ended.done():
+            if not await self._input(running, piece):
                 return
-            running.unacknowledged += len(piece)
-            self._send(agent.INPUT, piece)
         self._send(agent.INPUT)
+
+    async def _input(self, running: _Running, piece: bytes) -> bool:
+        """Send a piece of input once there is room for it; return whether the command still runs."""
+        while running.unacknowledged + len(piece) > agent.WINDOW_BYTES and not running.ended.done():
+            running.acknowledged.clear()
+            await running.acknowledged.wait()
+        if running.ended.done():
+            return False
+        running.unacknowledged += len(piece)
+        self._send(agent.INPUT, piece)
+        return True
+
+    # --- while a command runs on a terminal -------------------------------------------------------------------------
+
+    async def type(self, piece: bytes) -> None:
+        """Have the command read ``piece`` from its terminal; waits while it does not read. Ignored once it is over."""
+        if self._running is not None:
+            await self._input(self._running, piece)
+
+    def resize(self, window: WindowSize) -> None:
+        """Give the command's terminal another size."""
+        if self._running is not None:
+            self._send(agent.WINDOW, _window_payload(window))
+
+    def end_command(self) -> None:
+        """Have the command killed with all that it started; ``run`` then returns."""
+        if self._running is not None:
+            self._send_kill(self._running)
+
+    def hold_output(self) -> None:
+        """Take nothing more from the stream until ``take_output``: whoever is shown the output is behind. Idempotent.
+
+        Ignored when the command is being killed: its end would not be heard of.
+        """
+        if not self._lost and self._running is not None and not self._running.is_being_killed:
+            self._loop.remove_reader(self._stream.fileno())
+
+    def take_output(self) -> None:
+        """Undo ``hold_output``. Idempotent."""
+        if not self._lost:
+            self._loop.add_reader(self._stream.fileno(), self._receive)
+
+    def _send_kill(self, running: _Running) -> None:
+        running.is_being_killed = True
+        self.take_output()
+        self._send(agent.KILL)
 
     async def _kill(self, running: _Running) -> None:
         """Have the command killed and wait for the word that it is; further cancellations do not hurry this."""
         if running.ended.done():
             return
-        self._send(agent.KILL)
+        self._send_kill(running)
         give_up = self._loop.call_later(_KILL_PATIENCE_S, self._lose, "its command could not be killed")
         try:
             while not running.ended.done():
@@ -206,7 +252,7 @@ class AgentConnection:
             sink(piece)
         except Exception as error:  # noqa: BLE001 - the sink is the caller's: it is raised there, once the command is killed
             running.sink_error = error
-            self._send(agent.KILL)
+            self._send_kill(running)
 
     def _lost_error(self) -> ConnectionLostError:
         return ConnectionLostError(f"lost the connection to {self._machine}: {self._lost}")
@@ -230,8 +276,16 @@ class AgentConnection:
 def _run_payload(command: Command, *, streamed: bool) -> bytes:
     limit_ms = max(1, round(min(command.kill_after_s, _LONGEST_S) * 1000))
     flags = (agent.STREAMED_INPUT if streamed else 0) | (agent.SEPARATE_ERRORS if command.separate_errors else 0)
+    given = command.script
+    if command.window is not None:
+        flags |= agent.ON_TERMINAL
+        given = _window_payload(command.window) + given
     argv = "\0".join(command.argv).encode("utf-8", "surrogateescape")
-    return b"".join((limit_ms.to_bytes(8, "big"), bytes((flags,)), len(argv).to_bytes(4, "big"), argv, command.script))
+    return b"".join((limit_ms.to_bytes(8, "big"), bytes((flags,)), len(argv).to_bytes(4, "big"), argv, given))
+
+
+def _window_payload(window: WindowSize) -> bytes:
+    return b"".join(min(max(number, 0), 0xFFFF).to_bytes(2, "big") for number in (window.rows, window.columns))
 
 
 def _script_end(how: bytes, value: int) -> ScriptEnd:

@@ -3,13 +3,14 @@
 The bash programs here get directories and patterns as arguments, never as part of their text.
 """
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from outspread.errors import ConnectionLostError, InfrastructureError, UserError
 from outspread.machines.agent_connection import AgentConnection, Command
-from outspread.machines.contract import FetchedPaths, OutputSink, ScriptEnd
+from outspread.machines.contract import FetchedPaths, OutputSink, ScriptEnd, Terminal
 
 if TYPE_CHECKING:  # imported when something is fetched
     from outspread.machines.tree_writer import TreeWriter
@@ -19,6 +20,9 @@ _BASH = "/bin/bash"
 #: How long moving files may take before the machine is taken for lost.
 _TRANSFER_LIMIT_S = 3600.0
 _ERROR_TEXT_BYTES = 4000
+
+# $1: the value of TERM. What bash reads first is descriptor 3, so that no file on the machine is made or changed.
+_INTERACT = 'TERM=$1 exec "$BASH" --rcfile /proc/self/fd/3 -i'
 
 _OCCUPIED = 80
 _NO_DIRECTORY = 81
@@ -86,6 +90,18 @@ class AgentShell:
         """Feed ``script`` to ``bash -`` and return how it ended."""
         command = Command(argv=(_BASH, "-"), kill_after_s=kill_after_s, script=script)
         return await self._connection.run(command, output=output)
+
+    async def interact(self, setup: bytes, terminal: Terminal) -> ScriptEnd:
+        """Join ``terminal`` to an interactive bash that begins with ``setup``."""
+        from outspread.machines.agent_terminal import run_on_terminal
+
+        command = Command(
+            argv=(_BASH, "-c", _INTERACT, "bash", terminal.kind),
+            kill_after_s=math.inf,
+            script=b"exec 3<&-\n" + setup,
+            window=terminal.size,
+        )
+        return await run_on_terminal(self._connection, command, terminal)
 
     async def send_tree(self, archive: IO[bytes], directory: str) -> None:
         """Unpack ``archive`` under ``directory``, which must be missing or empty."""

@@ -72,6 +72,36 @@ class FetchedPaths(Struct, frozen=True):
     refused: tuple[str, ...] = ()
 
 
+class WindowSize(Struct, frozen=True):
+    """How much a terminal shows."""
+
+    rows: int
+    columns: int
+
+
+class Terminal(Protocol):
+    """A person's terminal, lent to one shell on a machine: keys and bytes pass as they are.
+
+    Errors of the terminal itself are OSErrors.
+    """
+
+    @property
+    def kind(self) -> str:
+        """The value of TERM for what is shown on it."""
+        ...
+
+    @property
+    def size(self) -> WindowSize: ...
+
+    async def read(self) -> bytes | WindowSize:
+        """Return what is typed next, or the new size; nothing (``b""``) when the terminal is gone for good."""
+        ...
+
+    async def write(self, piece: bytes) -> None:
+        """Show ``piece``; waits while the terminal takes no more."""
+        ...
+
+
 class Shell(Protocol):
     """The way into one machine. One script at a time; every method raises ConnectionLostError when the machine is gone."""
 
@@ -81,6 +111,14 @@ class Shell(Protocol):
         At ``kill_after_s``, and when cancelled, every process that the script started is killed, wherever it went
         (other sessions and orphans too) before this returns. When the script ends by itself, what it left in the
         background lives on, and output that such processes still hold open is not waited for.
+        """
+        ...
+
+    async def interact(self, setup: bytes, terminal: Terminal) -> ScriptEnd:
+        """Join ``terminal`` to an interactive bash as root, on a terminal of the machine, until it ends; return how it did.
+
+        ``setup`` is what that bash reads first, in place of any ``.bashrc``. There is no limit of time. When cancelled, and
+        when ``terminal`` is gone, everything the bash started is killed, as by ``run``.
         """
         ...
 

@@ -114,6 +114,18 @@ def render_script(
     return "\n".join(lines).encode("utf-8", "surrogateescape")
 
 
+def render_shell_setup(*, prompt: str, directory: str, environment: Iterable[tuple[str, str]]) -> bytes:
+    """Return what an interactive bash reads first: the helpers that make sense there, the environment, directory and prompt.
+
+    ``prompt`` is what stands before the name of the directory. A variable that cannot be exported spoils none of the rest.
+    """
+    lines = [MATCH_HELPERS, "PS1=" + shlex.quote(prompt + "\\W# "), f"cd {shlex.quote(directory)}"]
+    lines += ["export DEBIAN_FRONTEND=noninteractive", "export DEBIAN_PRIORITY=critical", f"export PATH={_PATH}"]
+    # each by itself: a quote that is not closed would swallow the next ones
+    lines += [f"eval {shlex.quote(export_line(name, value))}" for name, value in environment]
+    return "\n".join([*lines, ""]).encode("utf-8", "surrogateescape")
+
+
 def combine(parts: Sequence[str]) -> str:
     """Return one script of several, each in a subshell so that ``cd`` and variables don't carry over; empty ones are left out."""
     present = [part for part in parts if part.strip()]

@@ -5,14 +5,15 @@ ended names the next state. A state with nothing to do (its level was entered be
 passed. :class:`ScriptOrder` walks the table and keeps what the table cannot say: which levels were entered, which suites
 are bad, what the job in hand has earned.
 
-Three things lead to the end from anywhere: a lost machine, a cancelled run, and any failure under ``abend``.
+Three things lead to the end from anywhere: a lost machine, a cancelled run, and any failure under ``abend``. And whatever
+fails where shells for debugging are wanted is followed by one, on the way to the state that comes next anyway.
 """
 
 from enum import StrEnum
 
 from msgspec import Struct
 
-from outspread.controller.values import Level, Outcome, RunOptions, Verb
+from outspread.controller.values import Level, Outcome, RunOptions, ShellOccasion, Verb
 from outspread.project.model import Job, Project
 
 
@@ -27,7 +28,10 @@ class State(StrEnum):
     SUITE_PREPARE = "prepare suite"
     TASK_CHECK = "check task"
     TASK_PREPARE = "prepare task"
+    SHELL_BEFORE = "shell before"
     EXECUTE = "execute"
+    SHELL_INSTEAD = "shell instead"
+    SHELL_AFTER = "shell after"
     ARTIFACTS = "fetch artifacts"
     TASK_RESTORE = "restore task"
     JOB_DONE = "job done"
@@ -47,6 +51,7 @@ class Signal(StrEnum):
     JOB = "job"
     NO_JOB = "no job"
     AGAIN = "again"  # -repeat: one more pass of the same job
+    SHELL = "shell"  # -shell: instead of the script
 
 
 class Does(Struct, frozen=True):
@@ -79,8 +84,11 @@ TABLE: dict[State, dict[Signal, State]] = {
     State.SUITE_CHECK: {Signal.PASSED: State.SUITE_PREPARE, Signal.SKIP: State.JOB_DONE, Signal.FAILED: State.JOB_DONE},
     State.SUITE_PREPARE: {Signal.PASSED: State.TASK_CHECK, Signal.FAILED: State.JOB_DONE},
     State.TASK_CHECK: {Signal.PASSED: State.TASK_PREPARE, Signal.SKIP: State.JOB_DONE, Signal.FAILED: State.JOB_DONE},
-    State.TASK_PREPARE: {Signal.PASSED: State.EXECUTE, Signal.FAILED: State.ARTIFACTS},
-    State.EXECUTE: {Signal.PASSED: State.ARTIFACTS, Signal.FAILED: State.ARTIFACTS},
+    State.TASK_PREPARE: {Signal.PASSED: State.SHELL_BEFORE, Signal.FAILED: State.ARTIFACTS},
+    State.SHELL_BEFORE: {Signal.PASSED: State.EXECUTE},
+    State.EXECUTE: {Signal.PASSED: State.SHELL_AFTER, Signal.FAILED: State.SHELL_AFTER, Signal.SHELL: State.SHELL_INSTEAD},
+    State.SHELL_INSTEAD: {Signal.PASSED: State.ARTIFACTS},
+    State.SHELL_AFTER: {Signal.PASSED: State.ARTIFACTS},
     State.ARTIFACTS: {Signal.PASSED: State.TASK_RESTORE, Signal.FAILED: State.TASK_RESTORE},
     State.TASK_RESTORE: {Signal.PASSED: State.JOB_DONE, Signal.FAILED: State.SUITE_RESTORE},
     State.JOB_DONE: {Signal.PASSED: State.WANT_JOB, Signal.AGAIN: State.TASK_PREPARE},
@@ -107,6 +115,15 @@ class RunScript(Struct, frozen=True):
     debug: bool = True  # run the debug script, too, if this fails
 
 
+class OpenShell(Struct, frozen=True):
+    """Open a shell where the script of ``verb`` and ``level`` runs; answer with ``ended``, however it went."""
+
+    occasion: ShellOccasion
+    verb: Verb
+    level: Level
+    job: Job
+
+
 class FetchArtifacts(Struct, frozen=True):
     """Fetch what the job's task names; answer with ``ended``."""
 
@@ -129,7 +146,13 @@ class Close(Struct, frozen=True):
     reason: str
 
 
-Action = WantJob | RunScript | FetchArtifacts | DecideJob | Close
+Action = WantJob | RunScript | OpenShell | FetchArtifacts | DecideJob | Close
+
+SHELLS: dict[State, ShellOccasion] = {
+    State.SHELL_BEFORE: ShellOccasion.BEFORE,
+    State.SHELL_INSTEAD: ShellOccasion.INSTEAD,
+    State.SHELL_AFTER: ShellOccasion.AFTER,
+}
 
 _LAST_RESTORES = (State.SUITE_RESTORE, State.BACKEND_RESTORE, State.PROJECT_RESTORE)
 _VERDICTS = {Signal.FAILED: Outcome.FAILED, Signal.TIMEOUT: Outcome.TIMEOUT, Signal.SKIP: Outcome.SKIPPED}
@@ -146,6 +169,7 @@ class ScriptOrder:
         self._earned: DecideJob | None = None  # what the job in hand will be reported as
         self._passes_left = 0
         self._last: Job | None = None  # the last job that scripts were run for
+        self._debugging: OpenShell | None = None  # comes before what the state has to do
         self._project_entered = False
         self._backend_entered = False
         self._suite = ""  # the suite entered
@@ -159,6 +183,8 @@ class ScriptOrder:
 
     def next(self) -> Action:
         """Return what to do now."""
+        if self._debugging is not None:
+            return self._debugging
         while True:
             if self._job is not None and self._must_decide():
                 return self._decide(self._job)
@@ -186,10 +212,18 @@ class ScriptOrder:
             self._state = TABLE[State.WANT_JOB][Signal.JOB]
 
     def ended(self, signal: Signal, reason: str = "") -> None:
-        """Answer RunScript or FetchArtifacts with PASSED, FAILED, TIMEOUT or, of a check, SKIP; ``reason`` says why."""
+        """Answer what was to be done with PASSED, FAILED, TIMEOUT or, of a check, SKIP; ``reason`` says why."""
+        if self._debugging is not None:
+            self._debugging = None
+            return
         failed = signal in (Signal.FAILED, Signal.TIMEOUT)
         if self._state in SCRIPTS:
-            self._note(SCRIPTS[self._state], signal, reason)
+            does = SCRIPTS[self._state]
+            if failed and ShellOccasion.DEBUG in self._options.shells:
+                self._debugging = OpenShell(ShellOccasion.DEBUG, does.verb, does.level, self._subject())
+            self._note(does, signal, reason)
+        elif self._state is State.SHELL_INSTEAD:
+            self._earn(Outcome.PASSED, Verb.EXECUTE, Level.TASK, "")
         if failed and self._options.abend:
             self._end(Outcome.ABORTED, reason)
         else:
@@ -223,6 +257,8 @@ class ScriptOrder:
             self._passes_left -= 1
             self._earned = None
             return Signal.AGAIN
+        if self._state is State.EXECUTE and self._wants_shell(ShellOccasion.INSTEAD):
+            return Signal.SHELL
         return Signal.PASSED
 
     def _action(self) -> Action | None:
@@ -233,19 +269,37 @@ class ScriptOrder:
             return WantJob(self._suite, self._last.task)
         if self._state is State.ARTIFACTS:
             return FetchArtifacts(self._job) if self._job is not None and self._wants_artifacts(self._job) else None
+        if self._state in SHELLS:
+            return self._shell(SHELLS[self._state])
         if self._state is State.JOB_DONE or not self._applies():
             return None
         does = SCRIPTS[self._state]
-        leaves = self._state is State.SUITE_CHANGE or self._state in _LAST_RESTORES
-        job = self._last if leaves else self._job
-        assert job is not None
-        if not leaves:
-            self._last = job
+        job = self._last = self._subject()
+        if self._state is State.EXECUTE and self._wants_shell(ShellOccasion.INSTEAD):
+            return None
         if self._options.restore_only and does.verb is not Verb.RESTORE:
             return None
         return RunScript(
             self._state, does.verb, does.level, job, debug=self._earned is None or self._earned.outcome is Outcome.PASSED
         )
+
+    def _subject(self) -> Job:
+        """Return whose script the state's is: what is left belongs to the last job that was there."""
+        leaves = self._state is State.SUITE_CHANGE or self._state in _LAST_RESTORES
+        job = self._last if leaves else self._job
+        assert job is not None
+        return job
+
+    def _shell(self, occasion: ShellOccasion) -> OpenShell | None:
+        if not self._wants_shell(occasion):
+            return None
+        return OpenShell(occasion, Verb.EXECUTE, Level.TASK, self._subject())
+
+    def _wants_shell(self, occasion: ShellOccasion) -> bool:
+        """Whether a shell belongs to the execute of the job in hand; a task without that script has none."""
+        if self._options.restore_only or occasion not in self._options.shells or self._job is None:
+            return False
+        return bool(self._project.task(self._job).execute.strip())
 
     def _applies(self) -> bool:
         """Whether the state has its script to run now, by the levels entered; a level is entered by asking."""
@@ -316,6 +370,7 @@ class ScriptOrder:
 
     def _end(self, outcome: Outcome, reason: str) -> None:
         self._broken = reason
+        self._debugging = None
         if self._job is not None and self._earned is None:
             self._earn(outcome, Verb.EXECUTE, Level.TASK, reason)
         self._state = State.CLOSED

@@ -19,18 +19,24 @@ from outspread.controller.values import (
     RunningLate,
     Seat,
     SeatClosed,
+    ShellClosed,
+    ShellOccasion,
+    ShellOpened,
     StepFinished,
+    StepOutput,
     StepStarted,
     Verb,
 )
 from outspread.errors import ConnectionLostError, InfrastructureError, OutspreadError
 from outspread.machines.contract import FetchedPaths, Shell
+from outspread.machines.prologue import render_shell_setup
 from outspread.project.environment import job_environment
 from outspread.project.host_commands import no_host_commands
 from outspread.project.model import Job
 from outspread.project.timeouts import timeouts_for
+from outspread.worker.live_output import LiveOutput
 from outspread.worker.machine_supply import MachineSupply
-from outspread.worker.script_order import Close, DecideJob, FetchArtifacts, RunScript, ScriptOrder, Signal, WantJob
+from outspread.worker.script_order import Close, DecideJob, FetchArtifacts, OpenShell, RunScript, ScriptOrder, Signal, WantJob
 from outspread.worker.step_runner import StepEnd, StepResult, StepRunner, StepScript
 from outspread.worker.step_scripts import (
     artifacts_directory,
@@ -40,6 +46,7 @@ from outspread.worker.step_scripts import (
     skip_conditions,
     working_directory,
 )
+from outspread.worker.terminal_desk import TerminalDesk, open_shell
 
 _SIGNALS = {StepEnd.PASSED: Signal.PASSED, StepEnd.FAILED: Signal.FAILED, StepEnd.TIMEOUT: Signal.TIMEOUT}
 _OUTCOMES = {StepEnd.PASSED: Outcome.PASSED, StepEnd.FAILED: Outcome.FAILED, StepEnd.TIMEOUT: Outcome.TIMEOUT}
@@ -68,6 +75,7 @@ class Session:
         want: Callable[[WantJob], Awaitable[Assignment]],
         report: Callable[[Report], None],
         artifacts: Path | None,
+        desk: TerminalDesk,
     ) -> None:
         self._seat = seat
         self._project = seat.project
@@ -75,12 +83,13 @@ class Session:
         self._want = want
         self._report = report
         self._artifacts = artifacts
+        self._desk = desk
         self._order = ScriptOrder(seat.project, seat.options)
         self._attempt: _AttemptInHand | None = None
         self._work: asyncio.Task[None] | None = None
         self._cancel_reason = ""
         self._shell: Shell | None = None
-        self._doing: RunScript | None = None
+        self._doing: RunScript | OpenShell | None = None
 
     async def run(self) -> None:
         """Do all there is to do for the seat, give the machine back, and report the seat closed. Raises nothing of its own."""
@@ -118,7 +127,7 @@ class Session:
 
     async def _carry(self) -> None:
         shell = self._shell = await self._supply.acquire()
-        runner = StepRunner(shell, late=self._late, rebooting=self._rebooting)
+        runner = StepRunner(shell, late=self._late, rebooting=self._rebooting, time_lines=self._seat.options.time_lines)
         while not isinstance(action := self._order.next(), Close):
             try:
                 match action:
@@ -126,6 +135,9 @@ class Session:
                         await self._take(action)
                     case RunScript():
                         await self._step(runner, action)
+                    case OpenShell():
+                        await self._open_shell(shell, action)
+                        self._order.ended(Signal.PASSED)
                     case FetchArtifacts(job):
                         error = await self._fetch(shell, job, Level.TASK, self._project.task(job).artifacts)
                         self._order.ended(Signal.FAILED if error else Signal.PASSED, error)
@@ -212,7 +224,7 @@ class Session:
         """Run a script between its two events; without ``verdict`` a failure is an answer, not a failure."""
         self._report(StepStarted(time.time(), *self._subject(action)))
         began = time.monotonic()
-        result = await runner.run(self._script(action, parts))
+        result = await self._run(runner, action, parts)
         passed = result.end is StepEnd.PASSED or (not verdict and result.end is StepEnd.FAILED)
         text = result.output.decode(errors="surrogateescape")
         self._log(action.verb, text)
@@ -236,7 +248,7 @@ class Session:
         if not parts:
             return
         began = time.monotonic()
-        result = await runner.run(self._script(action, parts))
+        result = await self._run(runner, action, parts)
         text = result.output.decode(errors="surrogateescape")
         self._log("debug", text)
         self._report(
@@ -248,6 +260,17 @@ class Session:
                 duration_s=time.monotonic() - began,
             )
         )
+
+    async def _run(self, runner: StepRunner, action: RunScript, parts: tuple[str, ...]) -> StepResult:
+        script = self._script(action, parts)
+        if not self._seat.options.live:
+            return await runner.run(script)
+        subject = self._subject(action)
+        live = LiveOutput(lambda number, text: self._report(StepOutput(time.time(), *subject, piece=number, text=text)))
+        try:
+            return await runner.run(script, live.add)
+        finally:
+            live.finish()
 
     def _script(self, action: RunScript, parts: tuple[str, ...]) -> StepScript:
         job = action.job
@@ -265,7 +288,7 @@ class Session:
         if self._attempt is not None:
             self._attempt.log.append(f"--- {verb}\n{text}" if text.endswith("\n") or not text else f"--- {verb}\n{text}\n")
 
-    def _subject(self, action: RunScript) -> tuple[Verb, Level, str, str, str, str, str, str, str]:
+    def _subject(self, action: RunScript | OpenShell) -> tuple[Verb, Level, str, str, str, str, str, str, str]:
         """The fields that every event of a step begins with."""
         machine, job = self._supply.machine, action.job
         context = context_name(job, action.level)
@@ -278,6 +301,30 @@ class Session:
     def _rebooting(self, count: int) -> None:
         assert self._doing is not None
         self._report(RebootRequested(time.time(), *self._subject(self._doing), count=count))
+
+    # --- shells -----------------------------------------------------------------------------------------------------
+
+    async def _open_shell(self, shell: Shell, action: OpenShell) -> None:
+        """Open a shell where the script of ``action`` runs. One instead of a script is counted as that script's run."""
+        job, occasion, subject = action.job, action.occasion, self._subject(action)
+        setup = render_shell_setup(
+            prompt=f"{job.backend}:{job.system} .../",
+            directory=working_directory(self._project, job, action.level),
+            environment=(*job_environment(self._project, job, no_host_commands), ("SPREAD_REBOOT", "0")),
+        )
+        instead = occasion is ShellOccasion.INSTEAD
+        if instead:
+            self._report(StepStarted(time.time(), *subject))
+        began = time.monotonic()
+        await open_shell(
+            self._desk,
+            shell,
+            setup,
+            opened=lambda: self._report(ShellOpened(time.time(), *subject, occasion=occasion)),
+            closed=lambda reason: self._report(ShellClosed(time.time(), *subject, occasion=occasion, reason=reason)),
+        )
+        if instead:
+            self._report(StepFinished(time.time(), *subject, duration_s=time.monotonic() - began))
 
     # --- artifacts --------------------------------------------------------------------------------------------------
 

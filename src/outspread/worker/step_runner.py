@@ -7,12 +7,13 @@ from enum import StrEnum
 from msgspec import Struct
 
 from outspread.errors import ConnectionLostError, InfrastructureError
-from outspread.machines.contract import ScriptEnd, Shell
+from outspread.machines.contract import OutputSink, ScriptEnd, Shell
 from outspread.machines.markers import Word, final_marker
 from outspread.machines.prologue import render_script
 from outspread.project.durations import duration_text
 from outspread.worker.captured_output import CapturedOutput
 from outspread.worker.late_excerpt import late_excerpt
+from outspread.worker.line_times import LineTimes
 
 MAX_REBOOTS = 10
 _MARKER_BYTES = 64 * 1024  # a marker is the last line, and no longer than this
@@ -46,22 +47,31 @@ class StepResult(Struct, frozen=True):
 
 
 class StepRunner:
-    """Runs steps through one shell. ``late`` gets the text of each warning, ``rebooting`` the count of each reboot."""
+    """Runs steps through one shell. ``late`` gets the text of each warning, ``rebooting`` the count of each reboot.
 
-    def __init__(self, shell: Shell, *, late: Callable[[str], None], rebooting: Callable[[int], None]) -> None:
+    With ``time_lines`` each line of output has the time before it.
+    """
+
+    def __init__(
+        self, shell: Shell, *, late: Callable[[str], None], rebooting: Callable[[int], None], time_lines: bool = False
+    ) -> None:
         self._shell = shell
         self._late = late
         self._rebooting = rebooting
+        self._time_lines = time_lines
 
-    async def run(self, script: StepScript) -> StepResult:
-        """Raises ConnectionLostError when the machine is lost on the way."""
+    async def run(self, script: StepScript, printed: OutputSink | None = None) -> StepResult:
+        """Return how ``script`` ended; ``printed`` gets its output as it comes.
+
+        Raises ConnectionLostError when the machine is lost on the way.
+        """
         earlier = b""  # what the rounds before the last reboot printed
         reboot_key = "0"
         reboots = 0
         while True:
-            captured, end = await self._round(script, reboot_key)
+            captured, last, end = await self._round(script, reboot_key, printed)
             output = earlier + captured.data()
-            marker = final_marker(captured.end(_MARKER_BYTES).decode(errors="surrogateescape"), end.exit_code)
+            marker = final_marker(last.decode(errors="surrogateescape"), end.exit_code)
             if marker is None or marker.word is not Word.REBOOT:
                 return _result(script, output, end, marker.text if marker else None)
             reboots += 1
@@ -77,14 +87,30 @@ class StepRunner:
             earlier = output + b"\n"
             reboot_key = marker.text or str(reboots)
 
-    async def _round(self, script: StepScript, reboot_key: str) -> tuple[CapturedOutput, ScriptEnd]:
+    async def _round(
+        self, script: StepScript, reboot_key: str, printed: OutputSink | None
+    ) -> tuple[CapturedOutput, bytes, ScriptEnd]:
+        """Run the script once; return what to show of its output, the end of it as it was printed, and how it ended."""
         text = render_script(
             script.parts, directory=script.directory, environment=(*script.environment, ("SPREAD_REBOOT", reboot_key)), trace=True
         )
         captured = CapturedOutput()
+        plain = CapturedOutput(_MARKER_BYTES)
+
+        def keep(piece: bytes) -> None:
+            captured.add(piece)
+            if printed is not None:
+                printed(piece)
+
+        show = LineTimes(keep).add if self._time_lines else keep
+
+        def take(piece: bytes) -> None:
+            plain.add(piece)
+            show(piece)
+
         with _Lateness(captured, script.warn_s, self._late):
-            end = await self._shell.run(text, output=captured.add, kill_after_s=script.kill_s)
-        return captured, end
+            end = await self._shell.run(text, output=take, kill_after_s=script.kill_s)
+        return captured, plain.end(_MARKER_BYTES), end
 
 
 class _Lateness:

@@ -15,6 +15,7 @@ from outspread.machines.contract import MachineBackend
 from outspread.worker.machine_supply import MachineSupply
 from outspread.worker.script_order import WantJob
 from outspread.worker.session import Session
+from outspread.worker.terminal_desk import NoTerminal, TerminalDesk
 
 LISTEN_S = 20.0
 
@@ -23,6 +24,7 @@ class Worker:
     """Does the work of the seats that ``port`` gives it, at most ``slots`` at a time.
 
     ``archive_of`` opens the packed content of a run; ``artifacts`` is where those of a run go (None: they are not fetched).
+    ``desk`` lends the terminal of whoever started it all, where there is one.
     """
 
     def __init__(
@@ -34,6 +36,7 @@ class Worker:
         backend_of: Callable[[str], MachineBackend],
         archive_of: Callable[[str], IO[bytes]],
         artifacts: Path | None = None,
+        desk: TerminalDesk | None = None,
     ) -> None:
         self._port = port
         self._name = name
@@ -41,6 +44,7 @@ class Worker:
         self._backend_of = backend_of
         self._archive_of = archive_of
         self._artifacts = artifacts
+        self._desk = desk or NoTerminal()
         self._sessions: dict[str, Session] = {}
         self._runs: dict[str, str] = {}  # seat -> run
         self._outbox: list[tuple[str, Report]] = []
@@ -126,7 +130,7 @@ class Worker:
             report=report,
             recorded=recorded,
         )
-        session = Session(seat, supply, want=want, report=report, artifacts=self._artifacts)
+        session = Session(seat, supply, want=want, report=report, artifacts=self._artifacts, desk=self._desk)
         self._sessions[seat.seat_id] = session
         self._runs[seat.seat_id] = seat.run_id
         try:

@@ -1,9 +1,16 @@
 """The installed programs, run as a user runs them, on projects made for each test."""
 
+import fcntl
 import os
+import pty
+import select
+import signal
+import struct
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+import termios
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +39,80 @@ class Ended(NamedTuple):
     code: int
     out: str
     err: str
+
+
+class Person:
+    """Somebody at a terminal on which a program runs: types, waits for what is shown, changes the window."""
+
+    def __init__(self, argv: list[str], *, cwd: Path, env: Mapping[str, str], rows: int = 30, columns: int = 100) -> None:
+        self.terminal, self._theirs = pty.openpty()
+        self.resize(rows, columns, tell=False)
+        self.before = termios.tcgetattr(self._theirs)
+        self.all = b""  # that was ever shown
+        self._place = 0
+        self.process = subprocess.Popen(
+            argv,
+            cwd=cwd,
+            env=env,
+            stdin=self._theirs,
+            stdout=self._theirs,
+            stderr=self._theirs,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - there are no threads
+        )
+
+    def resize(self, rows: int, columns: int, *, tell: bool = True) -> None:
+        fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        if tell:
+            self.process.send_signal(signal.SIGWINCH)
+
+    def types(self, text: str) -> None:
+        os.write(self.terminal, text.encode())
+
+    def sees(self, text: str, *, within_s: float = 20) -> str:
+        """Wait until ``text`` is shown after what was seen before; return all that was, up to it."""
+        wanted = text.encode()
+        deadline = time.monotonic() + within_s
+        while (found := self.all.find(wanted, self._place)) < 0:
+            left_s = deadline - time.monotonic()
+            assert left_s > 0, f"{text!r} is not in {self.all[self._place :].decode(errors='replace')}"
+            if select.select([self.terminal], [], [], min(left_s, 0.1))[0]:
+                self.all += os.read(self.terminal, 65536)
+        seen, self._place = self.all[self._place : found + len(wanted)], found + len(wanted)
+        return seen.decode(errors="replace")
+
+    def prompted(self) -> str:
+        """Wait for the prompt of a shell on a machine."""
+        return self.sees("# ")
+
+    def ends(self, *, within_s: float = 20) -> int:
+        """Wait for the end of the program; check that the terminal is as it was, and return the exit code."""
+        deadline = time.monotonic() + within_s
+        while self.process.poll() is None:
+            assert time.monotonic() < deadline, self.all[self._place :].decode(errors="replace")
+            if select.select([self.terminal], [], [], 0.02)[0]:
+                self.all += os.read(self.terminal, 65536)
+        while select.select([self.terminal], [], [], 0)[0]:
+            self.all += os.read(self.terminal, 65536)
+        assert termios.tcgetattr(self._theirs) == self.before
+        return self.process.returncode
+
+    @property
+    def text(self) -> str:
+        return self.all.decode(errors="replace").replace("\r\n", "\n")
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self.vanishes()
+
+    def vanishes(self) -> None:
+        """Close the terminal, as when its window is. Idempotent."""
+        for end in (self.terminal, self._theirs):
+            if end >= 0:
+                os.close(end)
+        self.terminal = self._theirs = -1
 
 
 class Project:
@@ -66,6 +147,9 @@ class Project:
             errors="surrogateescape",
         )
 
+    def on_terminal(self, program: str, *arguments: str, term: str = "dumb") -> Person:
+        return Person([str(PROGRAMS / program), *arguments], cwd=self.root, env=self.environment({"TERM": term}))
+
     def run(self, program: str, *arguments: str, env: Mapping[str, str] | None = None, within_s: float = 60) -> Ended:
         with self.start(program, *arguments, env=env) as process:
             try:
@@ -83,6 +167,20 @@ def project(tmp_path: Path) -> Project:
     made = Project(root, tmp_path / "state")
     made.file("spread.yaml", SPREAD_YAML.format(workers=1))
     return made
+
+
+@pytest.fixture
+def on_terminal(project: Project) -> Iterator[Callable[..., Person]]:
+    """Start a program of ours on a terminal; it is ended with the test."""
+    persons: list[Person] = []
+
+    def start(program: str, *arguments: str, term: str = "dumb") -> Person:
+        persons.append(project.on_terminal(program, *arguments, term=term))
+        return persons[-1]
+
+    yield start
+    for person in persons:
+        person.close()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -39,6 +40,19 @@ def groups_of(pid: int) -> set[str]:
 def left(groups: set[str]) -> list[str]:
     """Return which of the control groups are still there."""
     return [str(path) for name in groups for path in Path("/sys/fs/cgroup").glob(f"**/{name}")]
+
+
+def leftovers() -> list[str]:
+    """Return the control groups of sandboxes of ours, and of those whose keeper is dead."""
+    found = []
+    for path in Path("/sys/fs/cgroup").glob("**/outspread-*"):
+        try:
+            keeper = Path(f"/proc/{path.name.split('-')[1]}/cmdline").read_text()
+        except OSError:
+            keeper = sys.executable
+        if sys.executable in keeper:
+            found.append(str(path))
+    return found
 
 
 @pytest.fixture
@@ -100,3 +114,94 @@ def test_kill_9_leaves_nothing_and_history_says_so(project: Any, sleeper: str) -
     (run,) = json.loads(project.run("outspread", "history", "--json").out)
     assert run["state"] == "lost"
     assert project.run("outspread", "run", "tests/waits").code == 0
+
+
+# --- in every phase -------------------------------------------------------------------------------------------------
+
+BIG_BYTES = 150_000_000
+
+#: Phase: the line of the log by which it is known to have begun.
+PHASES = {
+    "packing": "",
+    "allocating": "Allocating sandbox:this-host...",
+    "sending": "Sending project content to",
+    "preparing": "Preparing sandbox:this-host ",
+    "executing": "Executing sandbox:this-host:tests/one",
+    "rebooting": "as requested...",
+    "fetching": "Fetching artifacts of",
+    "restoring": "Restoring sandbox:this-host:tests/one",
+}
+
+
+@pytest.fixture
+def phase(project: Any, tmp_path: Path) -> Callable[[str], tuple[str, Callable[[Any], None]]]:
+    """Make a project that stays in a phase; return the mark of its processes, and how to wait until it is there."""
+
+    def make(name: str) -> tuple[str, Callable[[Any], None]]:
+        mark = f"5{time.time_ns() % 10**9}"
+        stays = f"sleep {mark}"
+        spread = (project.root / "spread.yaml").read_text()
+        scripts = dict.fromkeys(("prepare", "execute", "restore"), "'true'")
+        match name:
+            case "packing":
+                spread += f"repack: |\n    {stays} & {stays}\n"
+            case "sending":
+                with (project.root / "big").open("wb") as big:
+                    big.truncate(BIG_BYTES)
+            case "preparing":
+                spread += f"prepare: {stays}\n"
+            case "executing":
+                scripts["execute"] = stays
+            case "rebooting":
+                scripts["execute"] = "'[ $SPREAD_REBOOT = 5 ] || REBOOT'"
+            case "fetching":
+                scripts["execute"] = f"truncate -s {BIG_BYTES} big"
+            case "restoring":
+                scripts["restore"] = stays
+        project.file("spread.yaml", spread)
+        project.task("one", "".join(f"{verb}: {script}\n" for verb, script in scripts.items()) + "artifacts: [big]\n")
+
+        def reached(process: Any) -> None:
+            if not PHASES[name]:
+                wait_for(lambda: processes_with(f"sleep\0{mark}"))
+                return
+            while PHASES[name] not in (line := process.stdout.readline()):
+                assert line, process.stderr.read()
+
+        return f"sleep\0{mark}", reached
+
+    return make
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("name", PHASES)
+def test_every_phase_is_left_at_once_and_nothing_stays(
+    project: Any, phase: Callable[..., Any], name: str, number: int, tmp_path: Path
+) -> None:
+    mark, reached = phase(name)
+    with project.start("spread", "-artifacts", str(tmp_path / "artifacts")) as process:
+        reached(process)
+        began = time.monotonic()
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+    assert time.monotonic() - began < 10
+    assert process.returncode == 1
+    assert "Traceback" not in err
+    assert err.startswith("interrupted")
+    if name != "packing":
+        assert "Aborted tasks: 1" in out or name in ("fetching", "restoring")
+    wait_for(lambda: not processes_with(mark))
+    wait_for(lambda: not leftovers())
+
+
+@pytest.mark.parametrize("name", PHASES)
+def test_a_second_signal_does_not_wait_in_any_phase(project: Any, phase: Callable[..., Any], name: str, tmp_path: Path) -> None:
+    mark, reached = phase(name)
+    with project.start("spread", "-artifacts", str(tmp_path / "artifacts")) as process:
+        reached(process)
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=5)
+    assert process.returncode in (1, 130, 143)  # 1: it was over before the second
+    wait_for(lambda: not processes_with(mark))
+    wait_for(lambda: not leftovers())

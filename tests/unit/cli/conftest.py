@@ -26,7 +26,10 @@ from outspread.controller.values import (
     RunningLate,
     RunStarted,
     SeatClosed,
+    ShellClosed,
+    ShellOpened,
     StepFinished,
+    StepOutput,
     StepStarted,
     Verb,
 )
@@ -59,9 +62,12 @@ def events(jobs: list[Job]) -> list[Report]:
     """A run in which every kind of event occurs, each a second after the one before."""
     good, bad, needless, lost, _never = (job.name for job in jobs)
     ticks = iter(range(1000))
+    latest = 0
 
     def now() -> float:
-        return BEGAN_AT + next(ticks)
+        nonlocal latest
+        latest = next(ticks)
+        return BEGAN_AT + latest
 
     def step(verb: Verb, job: str, level: Level = Level.TASK) -> dict[str, object]:
         context = {Level.TASK: job, Level.SUITE: "lab:debian-12:tests/"}.get(level, "lab:debian-12")
@@ -79,6 +85,10 @@ def events(jobs: list[Job]) -> list[Report]:
 
     def make(kind: Callable[..., Report], *arguments: object, **fields: object) -> Report:
         return kind(now(), *arguments, **fields)
+
+    def meanwhile(kind: Callable[..., Report], **fields: object) -> Report:
+        """Make an event that takes no tick: it comes within the second of the one before."""
+        return kind(BEGAN_AT + latest + 0.5, **fields)
 
     def attempt(job: str, outcome: Outcome, duration_s: float, **fields: object) -> Report:
         return make(AttemptFinished, "seat-1", 1, job, 1, outcome, duration_s, server=SERVER, **fields)
@@ -100,6 +110,7 @@ def events(jobs: list[Job]) -> list[Report]:
         make(StepStarted, **step(Verb.PREPARE, good, Level.PROJECT)),
         make(StepFinished, **step(Verb.PREPARE, good, Level.PROJECT), duration_s=1.0),
         make(StepStarted, **step(Verb.EXECUTE, good), index=1, total=5),
+        meanwhile(StepOutput, **step(Verb.EXECUTE, good), piece=1, text="+ echo \x1b[1mfine\x1b[0m\nfine\n"),
         make(RunningLate, **step(Verb.EXECUTE, good), excerpt="Current output:\n+ sleep 400\n+ sleep 500"),
         make(RebootRequested, **step(Verb.EXECUTE, good), count=1),
         make(RunningLate, **step(Verb.EXECUTE, good), excerpt="Output unchanged."),
@@ -118,6 +129,8 @@ def events(jobs: list[Job]) -> list[Report]:
             duration_s=1.0,
         ),
         make(DebugFinished, **step(Verb.EXECUTE, bad), output="disk full\n", duration_s=0.5),
+        meanwhile(ShellOpened, **step(Verb.EXECUTE, bad)),
+        meanwhile(ShellClosed, **step(Verb.EXECUTE, bad), reason="exit code 3"),
         make(ArtifactsFetching, bad, SERVER),
         make(ArtifactsFetched, bad, SERVER, 0, ("log.txt",), ""),
         make(StepStarted, **step(Verb.RESTORE, bad)),

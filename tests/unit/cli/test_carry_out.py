@@ -9,6 +9,7 @@ import pytest
 from outspread.cli import carry_out as carry_out_module
 from outspread.cli import run_and_show as run_and_show_module
 from outspread.cli.carry_out import Verdict
+from outspread.cli.held_output import HeldOutput
 from outspread.cli.renderer import Renderer
 from outspread.cli.run_and_show import RunWish, options_for_again, run_and_show
 from outspread.cli.selection import Selection, Wish
@@ -85,6 +86,7 @@ class FakeRun:
         renderers: Sequence[Renderer],
         artifacts_dir: Path | None,
         on_interrupt: Callable[[], None],
+        out: HeldOutput,
     ) -> Tally:
         self.artifacts_dir = artifacts_dir
         tally = Tally(options)

@@ -10,9 +10,20 @@ from outspread.controller.values import Level, Outcome, Report, RunOptions, RunS
 
 GOLDEN = """\
 run run-1: 5 jobs of demo, seed 77
++ echo fine
+fine
 lab:debian-12 (d1): executing lab:debian-12:tests/good is running late: Current output: / + sleep 400 / + sleep 500
 lab:debian-12 (d1): executing lab:debian-12:tests/good is running late: Output unchanged.
 [1/5] ok         lab:debian-12:tests/good  9.0s
+FAILED lab:debian-12:tests/bad: execute failed: exit code 1
+  on lab:debian-12 (d1)
+  | + grep caf\ufffd menu
+  | + false
+  debug output:
+  | disk full
+  again: outspread run --seed 77 --sandbox lab:debian-12:tests/bad
+shell after a failure of executing lab:debian-12:tests/bad on lab:debian-12 (d1); exit to go on
+shell for lab:debian-12:tests/bad: exit code 3
 [2/5] FAILED     lab:debian-12:tests/bad  1m02s  exit code 1
 [3/5] skipped    lab:debian-12:tests/needless  not on Debian
 [4/5] LOST       lab:debian-12:tests/lost  3.0s  connection lost

@@ -76,7 +76,7 @@ def test_a_run_from_submission_to_its_end(make_run: Callable[..., RunSpec]) -> N
         for seat in orders.seats:
             await hand.carry(seat)
         events = [event async for event in watcher]
-        assert events[0] == RunStarted(1000.5, "run-1", 1000, True, 3, "demo")
+        assert events[0] == RunStarted(1000.5, "run-1", 1000, True, 3, "demo", sessions=2)
         assert [type(event) for event in events[1:-1]] == 2 * [AttemptStarted, AttemptFinished] + [SeatClosed] + [
             AttemptStarted,
             AttemptFinished,

@@ -153,6 +153,16 @@ def test_samples_of_the_task_in_hand_come_before_higher_priorities(make_job: Cal
     assert ready.take(LANE, 1) == 3
 
 
+def test_a_job_given_back_again_waits_behind_those_given_back_before(make_job: Callable[..., Job]) -> None:
+    ready = ReadyJobs([make_job(f"b:s:x/{n}") for n in range(4)], order=Order.LONGEST, seed=0)
+    assert [ready.take(LANE, 0), ready.take(LANE, 0)] == [0, 1]
+    ready.give_back(0)
+    ready.give_back(1)
+    assert ready.take(LANE, 0) == 0
+    ready.give_back(0)
+    assert [ready.take(LANE, 0) for _ in range(4)] == [1, 0, 2, 3]
+
+
 def test_a_new_session_goes_to_the_suite_with_the_fewest_sessions(make_job: Callable[..., Job]) -> None:
     jobs = [make_job(f"b:s:{suite}/{n}") for suite in "abc" for n in range(5)]
     for seed in range(10):

@@ -8,7 +8,7 @@ from typing import IO
 import pytest
 
 from outspread.errors import ConnectionLostError
-from outspread.machines.contract import FetchedPaths, Machine, MachineRequest, OutputSink, ProgressSink, ScriptEnd
+from outspread.machines.contract import FetchedPaths, Machine, MachineRequest, OutputSink, ProgressSink, ScriptEnd, Terminal
 
 #: What a script does: its text goes in; how it ends and what it prints comes out. Raising ConnectionLostError loses the machine.
 Behaviour = Callable[[str], tuple[ScriptEnd, bytes]]
@@ -28,6 +28,10 @@ class FakeShell:
         end, printed = self.behaviour(script.decode())
         output(printed)
         return end
+
+    async def interact(self, setup: bytes, terminal: Terminal) -> ScriptEnd:
+        self.scripts.append(setup.decode())
+        return ScriptEnd(0)
 
     async def send_tree(self, archive: IO[bytes], directory: str) -> None:
         self.content.append(archive.read())

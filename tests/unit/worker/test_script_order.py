@@ -6,14 +6,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from outspread.controller.values import Level, Outcome, RunOptions, Verb
+from outspread.controller.values import Level, Outcome, RunOptions, ShellOccasion, Verb
 from outspread.project.model import Backend, Job, Project, Suite, System, Task
 from outspread.worker.script_order import (
     SCRIPTS,
+    SHELLS,
     TABLE,
     Close,
     DecideJob,
     FetchArtifacts,
+    OpenShell,
     RunScript,
     ScriptOrder,
     Signal,
@@ -30,7 +32,9 @@ def make_project() -> Project:
             suite,
             "s",
             {
-                f"{suite}t{n}": Task(f"{suite}t{n}", suite, "s", execute="true", artifacts=("x",) if n == 0 else ())
+                f"{suite}t{n}": Task(
+                    f"{suite}t{n}", suite, "s", execute="" if n == 2 else "true", artifacts=("x",) if n == 0 else ()
+                )
                 for n in range(3)
             },
         )
@@ -77,6 +81,9 @@ def drive(jobs: list[Job], options: RunOptions, fate: Fate) -> tuple[list[Done |
                 signal = fate(action.verb, action.level, action.job.task)
                 trace.append(Done(action.verb, action.level, action.job.task, action.debug, signal))
                 order.ended(signal, "because")
+            case OpenShell(occasion, verb, level, job):
+                trace.append(shell(occasion, verb, level, job))
+                order.ended(Signal.PASSED)
             case FetchArtifacts(job):
                 trace.append(f"artifacts of {job.task}")
                 order.ended(Signal.PASSED)
@@ -85,6 +92,10 @@ def drive(jobs: list[Job], options: RunOptions, fate: Fate) -> tuple[list[Done |
             case Close(reason):
                 return trace, outcomes, reason
     raise AssertionError("the order does not come to an end")
+
+
+def shell(occasion: ShellOccasion, verb: Verb, level: Level, job: Job) -> str:
+    return f"shell {occasion} {verb} of {level}, {job.task}"
 
 
 class Stop(Exception):
@@ -106,6 +117,24 @@ class Model:
         self.trace.append(Done(verb, level, job.task, debug, signal))
         if signal in (Signal.FAILED, Signal.TIMEOUT) and self.options.abend:
             self.abended = True
+        elif signal in (Signal.FAILED, Signal.TIMEOUT):
+            self.shell(ShellOccasion.DEBUG, verb, level, job)
+        return signal
+
+    def shell(self, occasion: ShellOccasion, verb: Verb, level: Level, job: Job) -> None:
+        if occasion in self.options.shells:
+            self.trace.append(shell(occasion, verb, level, job))
+
+    def execute(self, job: Job) -> Signal:
+        shells = self.options.shells if PROJECT.task(job).execute else ()
+        if ShellOccasion.BEFORE in shells:
+            self.shell(ShellOccasion.BEFORE, Verb.EXECUTE, Level.TASK, job)
+        if ShellOccasion.INSTEAD in shells:
+            self.shell(ShellOccasion.INSTEAD, Verb.EXECUTE, Level.TASK, job)
+            return Signal.PASSED
+        signal = self.script(Verb.EXECUTE, Level.TASK, job)
+        if ShellOccasion.AFTER in shells and not self.abended:
+            self.shell(ShellOccasion.AFTER, Verb.EXECUTE, Level.TASK, job)
         return signal
 
     def unless_restoring(self, verb: Verb, level: Level, job: Job) -> Signal:
@@ -175,7 +204,7 @@ class Model:
             for verb in (Verb.CHECK, Verb.PREPARE, Verb.EXECUTE):
                 if verb is Verb.CHECK and not self.first_pass(job):
                     continue
-                signal = self.script(verb, Level.TASK, job)
+                signal = self.execute(job) if verb is Verb.EXECUTE else self.script(verb, Level.TASK, job)
                 if signal is Signal.SKIP:
                     return Outcome.SKIPPED
                 if signal is not Signal.PASSED:
@@ -198,8 +227,8 @@ class Model:
         return self.earned
 
     def first_pass(self, job: Job) -> bool:
-        executes = [done for done in self.trace if isinstance(done, Done) and done.verb is Verb.EXECUTE]
-        return not executes or executes[-1].task != job.task
+        prepares = [done for done in self.trace if isinstance(done, Done) and done.level is Level.TASK]
+        return not prepares or prepares[-1].task != job.task
 
 
 def fates(seed: int) -> Fate:
@@ -220,7 +249,12 @@ def fates(seed: int) -> Fate:
 #: Distinct jobs in any order: a session may be handed suites back and forth.
 job_lists = st.lists(st.builds(make_job, st.sampled_from(SUITES), st.integers(0, 2)), max_size=9, unique=True)
 option_sets = st.builds(
-    RunOptions, repeat=st.integers(0, 2), restore_only=st.booleans(), abend=st.booleans(), collect_artifacts=st.booleans()
+    RunOptions,
+    repeat=st.integers(0, 2),
+    restore_only=st.booleans(),
+    abend=st.booleans(),
+    collect_artifacts=st.booleans(),
+    shells=st.sets(st.sampled_from(ShellOccasion)).map(lambda occasions: tuple(sorted(occasions))),
 )
 
 
@@ -237,7 +271,7 @@ def test_order_is_that_of_the_model(jobs: list[Job], options: RunOptions, seed: 
 @settings(max_examples=500, deadline=None)
 @given(job_lists, st.integers(0, 60), st.booleans(), st.integers(0, 2**64 - 1))
 def test_nothing_runs_after_the_machine_is_lost_or_the_run_cancelled(jobs: list[Job], when: int, lost: bool, seed: int) -> None:
-    order = ScriptOrder(PROJECT, RunOptions())
+    order = ScriptOrder(PROJECT, RunOptions(shells=tuple(ShellOccasion)))
     waiting = list(jobs)
     fate = fates(seed)
     taken: list[str] = []
@@ -257,6 +291,9 @@ def test_nothing_runs_after_the_machine_is_lost_or_the_run_cancelled(jobs: list[
             case RunScript():
                 assert not broken
                 order.ended(fate(action.verb, action.level, action.job.task))
+            case OpenShell():
+                assert not broken
+                order.ended(Signal.PASSED)
             case DecideJob():
                 outcomes.append((action.job.task, action.outcome))
             case Close(reason):
@@ -273,6 +310,8 @@ def test_table_is_closed_and_reaches_every_state() -> None:
     assert set(TABLE) == set(State) - {State.CLOSED}
     for state in SCRIPTS:
         assert {Signal.PASSED, Signal.FAILED} <= set(TABLE[state])
+    for state in SHELLS:
+        assert set(TABLE[state]) == {Signal.PASSED}
 
 
 def test_a_suite_restore_that_fails_is_run_once() -> None:

@@ -1,6 +1,7 @@
 """A step goes on over reboots, names what ended it, and warns when it is late."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -96,3 +97,22 @@ def test_it_warns_again_and_again_while_a_script_is_late(fake_shell: MakeShell) 
     assert asyncio.run(runner.run(hurried)).end is StepEnd.PASSED
     assert late[0] == "Output still empty."
     assert late[1:3] == ["Current output:\nsomething", "Output unchanged."]
+
+
+def test_output_is_handed_on_as_it_comes_over_reboots(fake_shell: MakeShell) -> None:
+    rounds = iter([(ScriptEnd(213), b"one\n<REBOOT>\n"), (ScriptEnd(0), b"two\n")])
+    printed: list[bytes] = []
+    runner = StepRunner(fake_shell(lambda _: next(rounds)), late=lambda _: None, rebooting=lambda _: None)
+    result = asyncio.run(runner.run(SCRIPT, printed.append))
+    assert printed == [b"one\n<REBOOT>\n", b"two\n"]
+    assert result.output == b"one\n<REBOOT>\n\ntwo\n"
+
+
+def test_times_before_lines_hide_no_marker(fake_shell: MakeShell) -> None:
+    rounds = iter([(ScriptEnd(213), b"one\n<REBOOT>\n"), (ScriptEnd(213), b"two\n<ERROR no luck>\n")])
+    reboots: list[int] = []
+    runner = StepRunner(fake_shell(lambda _: next(rounds)), late=lambda _: None, rebooting=reboots.append, time_lines=True)
+    result = asyncio.run(runner.run(SCRIPT))
+    assert reboots == [1]
+    assert (result.end, result.reason, result.error_text) == (StepEnd.FAILED, "no luck", True)
+    assert re.search(rb"^\d\d:\d\d:\d\d\.\d{3} two$", result.output, re.MULTILINE)

@@ -22,7 +22,11 @@ from outspread.controller.values import (
     RunOptions,
     RunSpec,
     SeatClosed,
+    ShellClosed,
+    ShellOccasion,
+    ShellOpened,
     StepFinished,
+    StepOutput,
     StepStarted,
     Verb,
 )
@@ -237,3 +241,41 @@ def test_artifacts_that_cannot_be_fetched_fail_the_run_but_do_not_stop_it(
     assert Counter(outcome for found in outcomes(events).values() for outcome in found) == {Outcome.PASSED: 3}
     assert all("no space left" in event.error for event in of(ArtifactsFetched, events))
     assert not of(RunFinished, events)[0].passed
+
+
+def test_live_output_is_told_before_the_step_ends(fake_backend: MakeBackend, archive: Archive) -> None:
+    project, jobs = make_project(1)
+    backend = fake_backend(lambda _: (ScriptEnd(0), b"one\ntwo"))
+    events = [
+        event
+        for event in run(backend, archive, project, jobs, RunOptions(live=True))
+        if isinstance(event, StepOutput | StepFinished)
+    ]
+    assert [type(event) for event in events] == [StepOutput, StepOutput, StepFinished]
+    pieces = [event for event in events if isinstance(event, StepOutput)]
+    assert [(piece.piece, piece.text, piece.job) for piece in pieces] == [
+        (1, "one\n", jobs[0].name),
+        (2, "two\n", jobs[0].name),
+    ]
+
+
+def test_a_worker_without_a_terminal_says_so_for_each_shell_and_goes_on(fake_backend: MakeBackend, archive: Archive) -> None:
+    project, jobs = make_project(1)
+    failing = fake_backend(lambda script: (ScriptEnd(1 if "run-t0." in script else 0), b""))
+    shells = (ShellOccasion.BEFORE, ShellOccasion.AFTER, ShellOccasion.DEBUG)
+    events = run(failing, archive, project, jobs, RunOptions(shells=shells))
+    assert [event.occasion for event in events if isinstance(event, ShellOpened)] == ["before", "debug", "after"]
+    assert {event.reason for event in events if isinstance(event, ShellClosed)} == {
+        "cannot open a shell: this worker has no terminal"
+    }
+    assert outcomes(events) == {"t0": [Outcome.FAILED]}
+
+
+def test_a_shell_instead_counts_as_the_script(fake_backend: MakeBackend, archive: Archive) -> None:
+    project, jobs = make_project(2)
+    backend = fake_backend(lambda _: (ScriptEnd(1), b""))
+    events = run(backend, archive, project, jobs, RunOptions(shells=(ShellOccasion.INSTEAD,)))
+    assert outcomes(events) == {"t0": [Outcome.PASSED], "t1": [Outcome.PASSED]}
+    executes = [event for event in events if isinstance(event, StepStarted | StepFinished) and event.verb is Verb.EXECUTE]
+    assert [type(event) for event in executes] == [StepStarted, StepFinished] * 2
+    assert [shell.scripts for shell in backend.shells.values()] == [[]]
