@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from outspread.cli.held_output import HeldOutput
+from outspread.cli.program_end import leave_broken_pipe
 from outspread.cli.renderer import Renderer
 from outspread.cli.run_here import run_here
 from outspread.cli.selection import Selection
@@ -59,16 +60,19 @@ def carry_out(
         _show_cursor()
         print("interrupted: ending what runs and giving machines back; once more to leave at once", file=sys.stderr)
 
-    run_here(
-        selection.project,
-        selection.jobs,
-        options,
-        host=selection.host,
-        renderers=[verdict, *renderers],
-        artifacts_dir=_made(artifacts) if artifacts else None,
-        on_interrupt=note_interrupt,
-        out=out,
-    )
+    try:
+        run_here(
+            selection.project,
+            selection.jobs,
+            options,
+            host=selection.host,
+            renderers=[verdict, *renderers],
+            artifacts_dir=_made(artifacts) if artifacts else None,
+            on_interrupt=note_interrupt,
+            out=out,
+        )
+    except BrokenPipeError:
+        leave_broken_pipe()
     return RunEnd(verdict.passed and not interrupted, interrupted)
 
 

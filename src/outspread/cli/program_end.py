@@ -32,16 +32,29 @@ def end_program(
         code = interrupted
         print("interrupted", file=sys.stderr)
     except BrokenPipeError:
-        code = BROKEN_PIPE
-        # Python flushes standard output once more at its end, and would complain again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        leave_broken_pipe()
     except Exception as error:
         if debug:
             raise
         code = 1
+        error = _only_cause(error)
         what = f"{type(error).__name__}: {error}".replace("\n", " ")
         print(f"error: internal: {what} ({how_to_debug} shows where)", file=sys.stderr)
     sys.exit(code)
+
+
+def leave_broken_pipe() -> NoReturn:
+    """Exit without a word: whoever read the output has seen enough. To be called where others would take the error."""
+    # Python flushes standard output once more at its end, and would complain again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(BROKEN_PIPE)
+
+
+def _only_cause(error: Exception) -> Exception:
+    """Return what a group of a single exception stands for."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
 
 
 def print_error(error: OutspreadError, *, terse: bool) -> None:

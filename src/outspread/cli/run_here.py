@@ -11,6 +11,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
+from outspread.cli.audience import Audience
 from outspread.cli.held_output import HeldOutput
 from outspread.cli.local_desk import LocalDesk
 from outspread.cli.open_ledger import open_ledger
@@ -57,16 +58,14 @@ def run_here(
     with _interruptible():
         for_run = resolve_host(project, jobs, host)
         content = _packed(project, jobs, host)
-    packed = ContentPacked(time.time(), content.size_bytes)
-    for renderer in renderers:
-        renderer.feed(packed)
+    audience = Audience(renderers)
     run = RunSpec(uuid.uuid4().hex, _owner(), for_run, tuple(jobs), options)
-    try:
-        asyncio.run(_run(run, content, tally, renderers, artifacts_dir, on_interrupt, LocalDesk(out)))
-    finally:
-        content.close()
-        for renderer in renderers:
-            renderer.finish(tally)
+    with contextlib.closing(content):
+        audience.feed(ContentPacked(time.time(), content.size_bytes))
+        try:
+            asyncio.run(_run(run, content, tally, audience, artifacts_dir, on_interrupt, LocalDesk(out)))
+        finally:
+            audience.finish(tally)
     return tally
 
 
@@ -102,7 +101,7 @@ async def _run(
     run: RunSpec,
     content: PackedContent,
     tally: Tally,
-    renderers: Sequence[Renderer],
+    audience: Audience,
     artifacts_dir: Path | None,
     on_interrupt: Callable[[], None],
     desk: LocalDesk,
@@ -122,9 +121,10 @@ async def _run(
     def interrupted(number: int) -> None:
         if cancelling:
             os._exit(128 + number)
-        desk.leave()
-        on_interrupt()
         cancelling.add(asyncio.ensure_future(controller.cancel(run.run_id, "interrupted")))
+        desk.leave()
+        with contextlib.suppress(OSError):  # whoever would be told is gone: a closed terminal, a broken pipe
+            on_interrupt()
 
     loop = asyncio.get_running_loop()
     for number in _INTERRUPT_SIGNALS:
@@ -134,9 +134,11 @@ async def _run(
         async for event in events:
             tally.add(event)
             desk.showing(event)
-            for renderer in renderers:
-                renderer.feed(event)
+            was_whole = audience.is_whole
+            audience.feed(event)
             desk.shown(event)
+            if was_whole and not audience.is_whole:
+                await controller.cancel(run.run_id, "it could not be shown any more")
 
     showing = asyncio.create_task(show(controller.watch(run.run_id)))
     working = asyncio.create_task(worker.serve())

@@ -32,7 +32,7 @@ _DISCARD_WITHIN_S = 120.0
 
 
 class MachineSupply:
-    """One session's machine. ``acquire`` and ``release`` are called once each; ``release`` always."""
+    """One session's machine. ``release`` may be called at any time, and always is at the end."""
 
     def __init__(
         self,
@@ -52,6 +52,7 @@ class MachineSupply:
         self._sleep = sleep
         self._machine: Machine | None = None
         self._shell: Shell | None = None
+        self._returning: asyncio.Task[None] | None = None
 
     @property
     def machine(self) -> Machine:
@@ -64,7 +65,7 @@ class MachineSupply:
         Raises what the backend raised when none is to be had.
         """
         for left in reversed(range(_UNUSABLE_MACHINES)):
-            machine = self._machine = await self._allocate()
+            machine = await self._allocate()
             try:
                 backend = self._backend_of(machine.backend_type)
                 self._report(MachineProgress(time.time(), machine.backend, machine.system, f"Connecting to {machine}..."))
@@ -83,11 +84,16 @@ class MachineSupply:
         raise AssertionError("unreachable")
 
     async def release(self) -> None:
-        """Give the machine back, if there is one; errors are reported, not raised. Bounded in time."""
-        machine, self._machine = self._machine, None
-        shell, self._shell = self._shell, None
-        if machine is None:
-            return
+        """Give the machine back, if there is one; errors are reported, not raised. Bounded in time.
+
+        Once begun it goes on whoever stops waiting for it; called again, it waits for the same end.
+        """
+        if self._machine is not None and self._returning is None:
+            self._returning = asyncio.create_task(self._give_back(self._machine, self._shell))
+        if self._returning is not None:
+            await asyncio.shield(self._returning)
+
+    async def _give_back(self, machine: Machine, shell: Shell | None) -> None:
         self._report(MachineDiscarding(time.time(), machine.machine_id, str(machine)))
         try:
             async with asyncio.timeout(_DISCARD_WITHIN_S):
@@ -99,6 +105,7 @@ class MachineSupply:
             self._failed(machine.machine_id, InfrastructureError(f"cannot discard {machine}: {reason}"), final=True)
         else:
             self._report(MachineGone(time.time(), machine.machine_id, str(machine)))
+        self._machine = self._shell = self._returning = None
 
     async def _allocate(self) -> Machine:
         seat = self._seat
@@ -115,7 +122,7 @@ class MachineSupply:
             self._report(MachineRequested(time.time(), machine_id, seat.backend, seat.system, seat.run_id, settings.type))
             await self._recorded()
             try:
-                machine = await backend.allocate(request, self._progress)
+                machine = self._machine = await backend.allocate(request, self._progress)
             except (InfrastructureError, UserError) as error:
                 again = isinstance(error, InfrastructureError) and error.retry and time.monotonic() < deadline
                 self._failed(machine_id, error, final=not again)

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -34,6 +35,7 @@ from outspread.project.environment import job_environment
 from outspread.project.host_commands import no_host_commands
 from outspread.project.model import Job
 from outspread.project.timeouts import timeouts_for
+from outspread.worker.captured_output import CapturedOutput
 from outspread.worker.live_output import LiveOutput
 from outspread.worker.machine_supply import MachineSupply
 from outspread.worker.script_order import Close, DecideJob, FetchArtifacts, OpenShell, RunScript, ScriptOrder, Signal, WantJob
@@ -60,7 +62,7 @@ class _AttemptInHand:
         self.number = number
         self.fence = fence
         self.started = time.monotonic()
-        self.log: list[str] = []
+        self.log = CapturedOutput()
         self.deciding: StepResult | None = None  # the first step that failed, or else the execute
 
 
@@ -93,21 +95,34 @@ class Session:
 
     async def run(self) -> None:
         """Do all there is to do for the seat, give the machine back, and report the seat closed. Raises nothing of its own."""
-        reason = ""
         self._work = asyncio.create_task(self._carry())
+        reason = "the worker was stopped"
         try:
-            await self._work
+            reason = await self._end_of_work(self._work)
+        finally:
+            self._work.cancel()
+            await asyncio.wait([self._work])
+            try:
+                reason = self._settle(reason)
+            finally:
+                try:
+                    await self._supply.release()
+                finally:
+                    self._report(SeatClosed(time.time(), self._seat.seat_id, self._seat.fence, reason))
+
+    async def _end_of_work(self, work: asyncio.Task[None]) -> str:
+        """Return why the work broke off, or "" when it was done."""
+        try:
+            await work
         except asyncio.CancelledError:
             if not self._cancel_reason:
                 raise
-            reason = self._cancel_reason
+            return self._cancel_reason
         except OutspreadError as error:
-            reason = str(error)
-        finally:
-            self._work.cancel()
-            reason = self._settle(reason)
-            await asyncio.shield(self._supply.release())
-            self._report(SeatClosed(time.time(), self._seat.seat_id, self._seat.fence, reason))
+            return str(error)
+        except Exception as error:  # noqa: BLE001 - a fault of ours in one session must not end those of others
+            return f"internal error: {_with_place(error)}"
+        return ""
 
     def cancel(self, reason: str) -> None:
         """End at once: the script that runs is killed, nothing but the clean-up follows."""
@@ -184,7 +199,7 @@ class Session:
                 exit_code=deciding.exit_code if deciding else None,
                 signal=deciding.signal if deciding else None,
                 reason=decided.reason,
-                log="".join(attempt.log),
+                log=attempt.log.data().decode(errors="surrogateescape"),
             )
         )
 
@@ -286,7 +301,8 @@ class Session:
     def _log(self, verb: str, text: str) -> None:
         """Keep what a step printed with the attempt in hand."""
         if self._attempt is not None:
-            self._attempt.log.append(f"--- {verb}\n{text}" if text.endswith("\n") or not text else f"--- {verb}\n{text}\n")
+            ended = text if text.endswith("\n") or not text else f"{text}\n"
+            self._attempt.log.add(f"--- {verb}\n{ended}".encode(errors="surrogateescape"))
 
     def _subject(self, action: RunScript | OpenShell) -> tuple[Verb, Level, str, str, str, str, str, str, str]:
         """The fields that every event of a step begins with."""
@@ -354,3 +370,12 @@ class Session:
         lacking = (*fetched.missing, *refused)
         self._report(ArtifactsFetched(time.time(), name or self._project.name, server, fetched.files, lacking, error))
         return error
+
+
+def _with_place(error: Exception) -> str:
+    """Return what ``error`` is and where it came from, on one line."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    place = traceback.extract_tb(error.__traceback__)[-1:]
+    where = f" ({place[0].filename}:{place[0].lineno})" if place else ""
+    return f"{type(error).__name__}: {error}{where}".replace("\n", " ")

@@ -46,7 +46,7 @@ class Worker:
         self._artifacts = artifacts
         self._desk = desk or NoTerminal()
         self._sessions: dict[str, Session] = {}
-        self._runs: dict[str, str] = {}  # seat -> run
+        self._runs: dict[str, str] = {}  # seat -> run; each takes a slot
         self._outbox: list[tuple[str, Report]] = []
         self._wants: list[JobWanted] = []
         self._waiting: dict[str, asyncio.Future[Assignment]] = {}
@@ -70,8 +70,11 @@ class Worker:
 
     async def _listen(self, group: asyncio.TaskGroup) -> None:
         while True:
-            call = Exchange(self._name, self._slots - len(self._sessions), wait_s=LISTEN_S)
+            call = Exchange(self._name, self._free_slots(), wait_s=LISTEN_S)
             self._obey(await self._port.exchange(call), group)
+
+    def _free_slots(self) -> int:
+        return max(0, self._slots - len(self._runs))
 
     async def _tell(self, group: asyncio.TaskGroup) -> None:
         while True:
@@ -86,7 +89,8 @@ class Worker:
         reports, self._outbox = self._outbox, []
         wants, self._wants = self._wants, []
         flushes, self._flushes = self._flushes, []
-        orders = await self._port.exchange(Exchange(self._name, 0, tuple(reports), tuple(wants)))
+        free = self._free_slots() if group is not None else 0
+        orders = await self._port.exchange(Exchange(self._name, free, tuple(reports), tuple(wants)))
         for flush in flushes:
             if not flush.done():
                 flush.set_result(None)
@@ -95,6 +99,7 @@ class Worker:
 
     def _obey(self, orders: Orders, group: asyncio.TaskGroup) -> None:
         for seat in orders.seats:
+            self._runs[seat.seat_id] = seat.run_id
             group.create_task(self._carry(seat))
         for assignment in orders.assignments:
             future = self._waiting.pop(assignment.seat_id, None)
@@ -132,7 +137,6 @@ class Worker:
         )
         session = Session(seat, supply, want=want, report=report, artifacts=self._artifacts, desk=self._desk)
         self._sessions[seat.seat_id] = session
-        self._runs[seat.seat_id] = seat.run_id
         try:
             await session.run()
         finally:

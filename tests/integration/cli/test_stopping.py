@@ -205,3 +205,33 @@ def test_a_second_signal_does_not_wait_in_any_phase(project: Any, phase: Callabl
     assert process.returncode in (1, 130, 143)  # 1: it was over before the second
     wait_for(lambda: not processes_with(mark))
     wait_for(lambda: not leftovers())
+
+
+def test_a_terminal_that_is_closed_ends_the_run(project: Any, on_terminal: Callable[..., Any], sleeper: str) -> None:
+    person = on_terminal("outspread", "run")
+    wait_for(lambda: processes_with(f"sleep\0{sleeper}"))
+    person.vanishes()
+    wait_for(lambda: not processes_with(f"sleep\0{sleeper}"))
+
+
+def test_signals_count_also_when_nobody_can_be_told(project: Any, sleeper: str) -> None:
+    with project.start("outspread", "run") as process:
+        process.stderr.close()
+        wait_for(lambda: processes_with(f"sleep\0{sleeper}"))
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=20)
+    wait_for(lambda: not processes_with(f"sleep\0{sleeper}"))
+
+
+def test_a_run_whose_reader_has_gone_is_cancelled_and_its_reports_are_written(project: Any, tmp_path: Path) -> None:
+    project.task("many", "samples: 50\nexecute: sleep 0.05\n")
+    junit = tmp_path / "junit.xml"
+    with project.start("outspread", "run", "--junit", str(junit)) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        process.wait(timeout=20)
+        assert process.stderr.read() == ""
+    assert process.returncode == 141
+    assert "</testsuites>" in junit.read_text()
+    (run,) = json.loads(project.run("outspread", "history", "--json").out)
+    assert run["state"] == "cancelled"

@@ -14,7 +14,9 @@ from outspread.controller.ledger import UnrecordedLedger
 from outspread.controller.values import (
     ArtifactsFetched,
     AttemptFinished,
+    MachineDiscarding,
     MachineFailed,
+    MachineGone,
     MachineRequested,
     Outcome,
     Report,
@@ -56,11 +58,12 @@ def run(
     options: RunOptions | None = None,
     *,
     artifacts: Path | None = None,
+    slots: int = 8,
     on_event: Callable[[EmbeddedController, Report], Any] | None = None,
 ) -> list[Report]:
     async def go() -> list[Report]:
         controller = EmbeddedController(UnrecordedLedger())
-        worker = Worker(controller, name="w", slots=8, backend_of=lambda _: backend, archive_of=archive, artifacts=artifacts)
+        worker = Worker(controller, name="w", slots=slots, backend_of=lambda _: backend, archive_of=archive, artifacts=artifacts)
         serving = asyncio.create_task(worker.serve())
         watch = controller.watch("r")
         await controller.submit(RunSpec("r", "me", project, jobs, options or RunOptions()))
@@ -279,3 +282,84 @@ def test_a_shell_instead_counts_as_the_script(fake_backend: MakeBackend, archive
     executes = [event for event in events if isinstance(event, StepStarted | StepFinished) and event.verb is Verb.EXECUTE]
     assert [type(event) for event in executes] == [StepStarted, StepFinished] * 2
     assert [shell.scripts for shell in backend.shells.values()] == [[]]
+
+
+def test_slots_bound_the_machines_and_one_that_is_free_is_used_at_once(fake_backend: MakeBackend, archive: Archive) -> None:
+    backend = fake_backend(lambda _: (ScriptEnd(0), b""))
+    held: set[str] = set()
+    most = 0
+    allocate, discard = backend.allocate, backend.discard
+
+    async def counted_allocate(request: Any, progress: Any) -> Any:
+        nonlocal most
+        machine = await allocate(request, progress)
+        held.add(machine.machine_id)
+        most = max(most, len(held))
+        return machine
+
+    async def counted_discard(machine: Any) -> None:
+        await asyncio.sleep(0)
+        held.discard(machine.machine_id)
+        await discard(machine)
+
+    backend.allocate, backend.discard = counted_allocate, counted_discard
+    one, other = (
+        Backend(name, "fake", {"debian-12": System("debian-12", name, workers=2), "debian-13": System("debian-13", name)})
+        for name in ("one", "other")
+    )
+    project, _ = make_project(3)
+    project = replace(project, backends={"one": one, "other": other})
+    jobs = tuple(
+        Job(f"{backend}:{system}:s/t{n}", backend, system, "s/", f"s/t{n}")
+        for backend in ("one", "other")
+        for system in ("debian-12", "debian-13")
+        for n in range(3)
+    )
+    events = run(backend, archive, project, jobs, slots=1)
+    assert Counter(outcome for found in outcomes(events).values() for outcome in found) == {Outcome.PASSED: 12}
+    assert most == 1
+
+
+def test_a_fault_in_one_session_does_not_end_the_others(fake_backend: MakeBackend, archive: Archive) -> None:
+    def behave(script: str) -> tuple[ScriptEnd, bytes]:
+        if "run-t0." in script:
+            raise ZeroDivisionError("a fault of ours")
+        return ScriptEnd(0), b""
+
+    backend = fake_backend(behave)
+    events = run(backend, archive, *make_project(4, workers=2))
+    assert outcomes(events)["t0"] == [Outcome.INFRA] * 3
+    assert [outcomes(events)[f"t{n}"] for n in (1, 2, 3)] == [[Outcome.PASSED]] * 3
+    (closed, *_) = [event for event in of(SeatClosed, events) if event.reason]
+    assert "ZeroDivisionError: a fault of ours" in closed.reason
+    assert sorted(backend.discarded) == sorted(backend.shells)
+
+
+def test_a_machine_that_is_being_given_back_is_given_back_whoever_stops_waiting(
+    fake_backend: MakeBackend, archive: Archive
+) -> None:
+    backend = fake_backend(lambda _: (ScriptEnd(0), b""))
+    connect, discard = backend.connect, backend.discard
+
+    async def connect_to_an_occupied_machine(machine: Any) -> Any:
+        shell = await connect(machine)
+
+        async def occupied(archive: IO[bytes], directory: str) -> None:
+            raise UserError(f"{directory} is not empty")
+
+        shell.send_tree = occupied
+        return shell
+
+    async def slow_discard(machine: Any) -> None:
+        await asyncio.sleep(0.05)
+        await discard(machine)
+
+    backend.connect, backend.discard = connect_to_an_occupied_machine, slow_discard
+
+    async def cancel(controller: EmbeddedController, event: Report) -> None:
+        if isinstance(event, MachineDiscarding):
+            await controller.cancel("r", "enough")
+
+    events = run(backend, archive, *make_project(1), on_event=cancel)
+    assert sorted(backend.discarded) == sorted(backend.shells)
+    assert len(of(MachineGone, events)) == len(backend.shells)
