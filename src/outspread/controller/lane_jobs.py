@@ -141,6 +141,9 @@ class LaneJobs:
         order = self._orders.get(owner)
         if order is None:
             order = self._orders[owner] = _SeatOrder(self._arranged(owner), self._bucket_of, self._places)
+            for (priority, suite), bucket in self._buckets.items():
+                if bucket.returned:
+                    heappush(order.heaps[priority], (_FIRST, suite))
         return order
 
     def _arranged(self, seat: int) -> Iterable[int]:

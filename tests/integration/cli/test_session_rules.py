@@ -83,7 +83,7 @@ def test_a_kill_timeout_is_a_failure_and_the_level_s_own_counts_first(project: A
 def test_a_timeout_of_minus_one_never_comes(project: Any, never: str) -> None:
     project.file("spread.yaml", (project.root / "spread.yaml").read_text() + "warn-timeout: 50ms\nkill-timeout: 100ms\n")
     project.task("endless", f"warn-timeout: {never}\nkill-timeout: {never}\nexecute: sleep 0.4\n")
-    ended = project.run("spread")
+    ended = project.run("outspread", "run", "-v")
     assert ended.code == 0, ended.out + ended.err
     assert "running late" not in ended.out
 

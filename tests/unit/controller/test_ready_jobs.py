@@ -163,6 +163,17 @@ def test_a_job_given_back_again_waits_behind_those_given_back_before(make_job: C
     assert [ready.take(LANE, 0) for _ in range(4)] == [1, 0, 2, 3]
 
 
+def test_a_seat_that_comes_later_also_finds_what_was_given_back_first(make_job: Callable[..., Job]) -> None:
+    jobs = [make_job("b:s:x/0"), make_job("b:s:y/1"), make_job("b:s:y/2")]
+    for seed in range(20):
+        ready = ReadyJobs(jobs, order=Order.RANDOM, seed=seed)
+        number = ready.take(LANE, 0)
+        assert number is not None
+        ready.give_back(number)
+        ready.leave(LANE, 0)
+        assert ready.take(LANE, 1) == number
+
+
 def test_a_new_session_goes_to_the_suite_with_the_fewest_sessions(make_job: Callable[..., Job]) -> None:
     jobs = [make_job(f"b:s:{suite}/{n}") for suite in "abc" for n in range(5)]
     for seed in range(10):
