@@ -192,7 +192,7 @@ def test_output_that_goes_through_a_pipe_is_held_back_too(
     project.task("bad", "execute: 'false'\n")
     project.task("late", "execute: sleep 0.3\n")
     person = on_terminal("/bin/sh", "-c", f"'{Path(sys.executable).parent}/spread' -debug | cat")
-    person.sees("Starting shell to debug...\r\n")
+    person.sees("Starting shell to debug...")  # by cat, perhaps when the terminal is raw already
     person.types("read -r -t 1; echo do'ne'; exit\r")
     assert "Discarding" not in person.sees("done\r\n")
     person.sees("Continuing...")
