@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -15,6 +16,7 @@ from outspread.project.model import Project
 
 #: Never part of the content: who holds which machine is nobody's business on a machine.
 _ALWAYS_EXCLUDED = ".spread-reuse.*"
+_LITTLE_ROOM_BYTES = 64 * 1024
 _TAR_FILES_CHANGED = 1  # GNU tar: something changed while it was read
 
 
@@ -46,13 +48,25 @@ def pack_content(
             names.write(b"\0".join(os.fsencode(name) for name in _names(project, rules)))
             names.seek(0)
             into = subprocess.PIPE if project.repack else packed
-            with subprocess.Popen(_tar_command(project, rules), stdin=names, stdout=into, stderr=said) as tar:
+            try:
+                tar = subprocess.Popen(_tar_command(project, rules), stdin=names, stdout=into, stderr=said)
+            except FileNotFoundError as error:
+                raise UserError("cannot pack project content: tar is not installed", hint="install GNU tar") from error
+            fine = [0, _TAR_FILES_CHANGED]
+            with tar:
                 if tar.stdout is not None:
                     _repack(project, environment, tar.stdout, packed, within_s=repack_within_s)
-            if tar.returncode not in (0, _TAR_FILES_CHANGED):
-                raise UserError(f"cannot pack project content: {_text_of(said) or f'tar ended with {tar.returncode}'}")
+                    fine.append(-signal.SIGPIPE)  # the script did not want all of it
+            if tar.returncode not in fine:
+                raise UserError(f"cannot pack project content: {_text_of(said) or _why_tar_is_silent(tar.returncode)}")
         opened.pop_all()
         return PackedContent(packed)
+
+
+def _why_tar_is_silent(code: int) -> str:
+    """Return why tar ended with ``code`` without a word: most likely there is no room for its words either."""
+    free = shutil.disk_usage(tempfile.gettempdir()).free
+    return f"tar ended with {code}" if free > _LITTLE_ROOM_BYTES else f"no space is left in {tempfile.gettempdir()}"
 
 
 def _text_of(file: IO[bytes]) -> str:
@@ -68,7 +82,8 @@ def _names(project: Project, rules: ContentRules) -> list[str]:
     names: list[str] = []
     for pattern in rules.include:
         matches = [pattern] if (root / pattern).exists() or (root / pattern).is_symlink() else []
-        matches = matches or sorted(str(match.relative_to(root)) for match in root.glob(pattern.removeprefix("./")))
+        if not matches and not pattern.startswith("/"):
+            matches = sorted(str(match.relative_to(root)) for match in root.glob(pattern.removeprefix("./")))
         if not matches:
             raise UserError(
                 f"cannot pack project content: nothing matches {pattern!r} of the include list",

@@ -13,6 +13,7 @@ from typing import Self
 from outspread.machines.tar_reader import EntryKind, TarEntry
 
 _DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_LATEST_TIME_S = 2**40  # far in the future, and within what every file system can note
 _FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -121,11 +122,15 @@ class TreeWriter:
         return directory
 
     def _close_file(self) -> None:
-        if self._file >= 0 and self._entry is not None:
-            os.utime(self._file, (self._entry.modified, self._entry.modified))
-            os.close(self._file)
-        self._file = -1
-        self._entry = None
+        file, self._file = self._file, -1
+        entry, self._entry = self._entry, None
+        if file < 0 or entry is None:
+            return
+        try:
+            modified = min(entry.modified, _LATEST_TIME_S)  # the machine may say anything
+            os.utime(file, (modified, modified))
+        finally:
+            os.close(file)
 
 
 def _parts(name: str) -> list[str]:

@@ -19,7 +19,7 @@ def timeouts_for(project: Project, job: Job, level: str) -> tuple[float, float]:
     asked = [owner.timeouts for owner in above[_FIRST_ASKED[level] :]]
     warn_s = _first(asked, "warn_s") or DEFAULT_WARN_S
     kill_s = _first(asked, "kill_s") or DEFAULT_KILL_S
-    if kill_s % warn_s == 0:
+    if kill_s % warn_s == 0 and kill_s > _SHORTENED_BY_S:
         kill_s -= _SHORTENED_BY_S
     return warn_s, kill_s
 

@@ -192,3 +192,33 @@ def test_history_has_the_runs_and_what_their_jobs_printed(project: Any) -> None:
     assert "exit code 3" in shown.out
     log = project.run("outspread", "history", runs[0]["run_id"], "--log", "sandbox:this-host:tests/speaks")
     assert "these very words" in log.out
+
+
+def test_without_tar_there_is_one_clear_line(project: Any, tmp_path: Path) -> None:
+    project.task("never", "execute: 'true'\n")
+    ended = project.run("outspread", "run", env={"PATH": str(tmp_path)})
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err == "error: cannot pack project content: tar is not installed\nhint: install GNU tar\n"
+
+
+def test_a_repack_need_not_read_what_it_replaces(project: Any) -> None:
+    project.file("large", "x" * 1_000_000)
+    project.file("spread.yaml", (project.root / "spread.yaml").read_text() + "repack: |\n    tar -c spread.yaml tests >&4\n")
+    project.task("small", "execute: test ! -e /srv/made/large\n")
+    ended = project.run("outspread", "run")
+    assert ended.code == 0, ended.out + ended.err
+
+
+def test_an_artifact_from_the_far_future_is_fetched(project: Any, tmp_path: Path) -> None:
+    project.task("future", "artifacts: [f]\nexecute: touch -d @99999999999999 f || touch f\n")
+    ended = project.run("outspread", "run", "--artifacts", str(tmp_path / "kept"))
+    assert ended.code == 0, ended.out + ended.err
+    assert (tmp_path / "kept/sandbox:this-host:tests/future/f").exists()
+
+
+def test_a_wildcard_that_leads_outside_the_project_finds_nothing(project: Any) -> None:
+    project.file("spread.yaml", (project.root / "spread.yaml").read_text() + "include: ['/etc/hostn*']\n")
+    project.task("never", "execute: 'true'\n")
+    ended = project.run("outspread", "run")
+    assert ended.code == 1
+    assert "nothing matches '/etc/hostn*' of the include list" in ended.err
