@@ -10,11 +10,10 @@ from outspread.cli.github_actions import GithubActions
 from outspread.cli.job_counts import JobOutcomes
 from outspread.cli.job_lines import run_name
 from outspread.cli.spans import span
-from outspread.cli.troubles import Trace, Trouble, Troubles
+from outspread.cli.troubles import DETAILED, Trace, Trouble, Troubles
 from outspread.controller.values import Report, RunFinished, RunStarted, ShellOccasion, ShellOpened
 
-DETAILED = 20  # troubles shown with their traces; more would hide each other
-NAMED = 200  # troubles named at all
+NAMED = 200  # troubles, or jobs, named at all
 
 
 class RunStory(Struct, frozen=True):
@@ -63,12 +62,16 @@ class EndReport:
             yield from (f"  {_headline(trouble)}" for trouble in troubles[DETAILED : DETAILED + NAMED])
             if len(troubles) > DETAILED + NAMED:
                 yield f"  ... (all: outspread history {run_name(self._story.run_id)})"
+        yield from self._aborted()
         yield from self._other_faults()
         yield ""
         took_s = self._latest - self._story.began_at if self._story.duration_s is None else self._story.duration_s
         if troubles:
             yield f"logs: outspread history {run_name(self._story.run_id)}"
-        yield f"{self.outcomes.counts().sentence()} in {span(took_s)}"
+        others = self.troubles.failed_scripts
+        scripts = f"; {others} other {'script' if others == 1 else 'scripts'} failed" if others else ""
+        took = f" in {span(took_s)}" if self._story.run_id else ""
+        yield f"{self.outcomes.counts().sentence()}{scripts}{took}"
 
     def failure_before(self, event: ShellOpened) -> Iterator[str]:
         """Yield what the report will say of the failure that a shell is opened for."""
@@ -106,8 +109,30 @@ class EndReport:
         seed = ("--seed", str(self._story.seed)) if self._story.seed_matters else ()
         return shlex.join(("outspread", "run", *seed, *self._story.again, job))
 
+    def _aborted(self) -> Iterator[str]:
+        """Yield which jobs were never begun, and why."""
+        for reason, jobs in self.troubles.aborted().items():
+            yield ""
+            yield f"ABORTED: {reason}"
+            yield from (f"  {job}" for job in jobs[:NAMED])
+            if len(jobs) > NAMED:
+                yield f"  ... and {len(jobs) - NAMED} more"
+        counts = self.outcomes.counts()
+        untried = counts.total - self.outcomes.tried
+        if untried > 0:
+            yield ""
+            why = "; ".join(self.troubles.early_ends()) or "the run ended before"
+            jobs = "1 job" if untried == 1 else f"{untried} jobs"
+            yield f"NOT BEGUN: {jobs}: {why} (named by: outspread history {run_name(self._story.run_id)})"
+
     def _other_faults(self) -> Iterator[str]:
-        faults = [*self.troubles.machines(), *self.troubles.artifact_errors]
+        failed = {trouble.job for trouble in self.troubles.all()[:DETAILED]}  # their blocks say it
+        lacking = [
+            f"artifacts of {job} that are not there: {', '.join(names)}"
+            for job, names in self.troubles.missing_artifacts.items()
+            if job not in failed
+        ]
+        faults = [*self.troubles.machines(), *self.troubles.artifact_errors, *lacking[:NAMED]]
         if faults:
             yield ""
             yield from (f"trouble: {fault}" for fault in faults)

@@ -44,13 +44,17 @@ class JobOutcomes:
     def __init__(self) -> None:
         self._total = 0
         self._outcomes: dict[str, Outcome] = {}
+        self._by: Counter[Outcome] = Counter()
 
     def feed(self, event: Report) -> None:
         match event:
             case RunStarted(total_jobs=total):
                 self._total = total
             case AttemptFinished(job=job, outcome=outcome) if self._outcomes.get(job) is not Outcome.PASSED:
+                if (before := self._outcomes.get(job)) is not None:
+                    self._by[before] -= 1
                 self._outcomes[job] = outcome
+                self._by[outcome] += 1
             case _:
                 pass
 
@@ -61,7 +65,7 @@ class JobOutcomes:
 
     def counts(self) -> JobCounts:
         """Return what jobs have come to so far; those that had no attempt are aborted."""
-        by = Counter(self._outcomes.values())
+        by = self._by
         return JobCounts(
             total=self._total,
             passed=by[Outcome.PASSED],

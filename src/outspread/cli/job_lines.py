@@ -16,6 +16,7 @@ from outspread.controller.values import (
     RebootRequested,
     Report,
     RunningLate,
+    RunStarted,
     SeatClosed,
     ShellClosed,
     ShellOccasion,
@@ -70,6 +71,13 @@ def machine_line(event: Report, verbosity: int) -> str:
 def run_name(run_id: str) -> str:
     """Return enough of a run's id to name it: any unambiguous beginning does."""
     return run_id[:_ID_CHARACTERS]
+
+
+def run_line(event: RunStarted) -> str:
+    """Return what a run begins with: its id, how much it is, and the seed where that matters."""
+    seed = f", seed {event.seed}" if event.seed_matters else ""
+    jobs = "1 job" if event.total_jobs == 1 else f"{event.total_jobs} jobs"
+    return f"run {run_name(event.run_id)}: {jobs} of {event.project}{seed}"
 
 
 def one_line(text: str) -> str:

@@ -2,8 +2,10 @@
 
 A ``testsuite`` for each suite, a ``testcase`` for each job: ``classname`` is ``backend:system:suite``, ``name`` the task with its
 variant and sample. A failed or timed out job has a ``failure``, one without a verdict an ``error``, one left out ``skipped``.
+A restore that failed, or a script above the jobs, is an ``error`` of its own.
 """
 
+import itertools
 import os
 import tempfile
 import time
@@ -16,7 +18,7 @@ from msgspec import Struct
 from outspread.cli.terminal_text import shown_text
 from outspread.cli.whole_file import check_writable, whole_file
 from outspread.cli.xml_text import xml_attribute, xml_text
-from outspread.controller.values import AttemptFinished, Outcome, Report, RunStarted, StepFinished
+from outspread.controller.values import AttemptFinished, Level, Outcome, Report, RunStarted, StepFinished, Verb
 from outspread.errors import InfrastructureError
 from outspread.project.model import Job
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from outspread.controller.tally import Tally
 
 _ELEMENTS = {Outcome.PASSED: "", Outcome.FAILED: "failure", Outcome.TIMEOUT: "failure", Outcome.SKIPPED: "skipped"}
+_FAILURES = (Outcome.FAILED, Outcome.TIMEOUT)
 _OUTPUT_CHARACTERS = 1024 * 1024  # of one job; the end of it, where the failure is
 
 
@@ -46,10 +49,13 @@ class JunitFile:
         self._jobs = {job.name: job for job in jobs}
         self._spool: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - it lives until finish
         self._cases: dict[str, _Case] = {}
+        self._scripts: dict[str, list[_Case]] = {}  # by suite: scripts that failed and no job's outcome tells of
         self._outputs: dict[str, str] = {}  # job in hand: what its failing scripts printed
         self._began_at = 0.0
 
     def feed(self, event: Report) -> None:
+        if isinstance(event, StepFinished) and event.outcome in _FAILURES and _is_untold(event):
+            self._script(event)
         match event:
             case RunStarted(at=at):
                 self._began_at = at
@@ -85,6 +91,18 @@ class JunitFile:
             duration_s=event.duration_s,
         )
 
+    def _script(self, event: StepFinished) -> None:
+        """Keep a failed script as a case of its own: an error, named after its subject."""
+        suite = f"{event.backend}:{event.system}:{event.suite.rstrip('/')}"
+        shown = xml_text(shown_text(event.output[-_OUTPUT_CHARACTERS:]))
+        case = (
+            f"<testcase classname={xml_attribute(suite)} name={xml_attribute(f'{event.verb} {event.context}')}"
+            f" time={xml_attribute(f'{event.duration_s:.3f}')}>"
+            f"<error message={xml_attribute(event.reason)} type={xml_attribute(event.outcome)}>{shown}</error></testcase>\n"
+        ).encode()
+        kept = _Case(self._spool.seek(0, os.SEEK_END), self._spool.write(case), "error", event.duration_s)
+        self._scripts.setdefault(suite, []).append(kept)
+
     def _keep(self, job: Job, element: str, *, kind: str, reason: str, output: str, duration_s: float) -> None:
         content = ""
         if element:
@@ -105,8 +123,10 @@ class JunitFile:
         suites: dict[str, list[_Case]] = {}
         for name, job in self._jobs.items():
             suites.setdefault(_suite_name(job), []).append(self._cases[name])
+        for suite, scripts in self._scripts.items():
+            suites.setdefault(suite, []).extend(scripts)
         target.write(b'<?xml version="1.0" encoding="UTF-8"?>\n')
-        target.write(f"<testsuites name={xml_attribute(self._project)} {_counts(self._cases.values())}>\n".encode())
+        target.write(f"<testsuites name={xml_attribute(self._project)} {_counts(itertools.chain(*suites.values()))}>\n".encode())
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(self._began_at))
         for suite, cases in suites.items():
             target.write(f'<testsuite name={xml_attribute(suite)} {_counts(cases)} timestamp="{stamp}">\n'.encode())
@@ -115,6 +135,11 @@ class JunitFile:
                 target.write(self._spool.read(case.size))
             target.write(b"</testsuite>\n")
         target.write(b"</testsuites>\n")
+
+
+def _is_untold(step: StepFinished) -> bool:
+    """Tell whether no job's outcome tells of this script's failure: it restores, or prepares for several jobs."""
+    return step.verb is Verb.RESTORE or step.level is not Level.TASK
 
 
 def _suite_name(job: Job) -> str:

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from outspread.cli.end_report import EndReport
-from outspread.cli.job_lines import DOING, job_line, machine_line
+from outspread.cli.job_lines import DOING, job_line, machine_line, run_line
 from outspread.cli.live_lines import LiveLines
 from outspread.cli.spans import span
 from outspread.cli.terminal_text import shown_text
@@ -98,6 +98,7 @@ class LiveView:
         match event:
             case RunStarted():
                 self._progress = Progress(total=event.total_jobs, began_at=event.at)
+                self._print(run_line(event), "bold")
                 self._live.start(refresh=True)
             case AttemptFinished():
                 self._attempt(event)

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, TextIO
 
 from outspread.cli.end_report import EndReport
-from outspread.cli.job_lines import job_line, machine_line, run_name
+from outspread.cli.job_lines import job_line, machine_line, run_line
 from outspread.cli.live_lines import LiveLines
 from outspread.cli.terminal_text import shown_text
 from outspread.controller.values import AttemptFinished, Report, RunStarted, ShellOpened, StepOutput
@@ -31,8 +31,7 @@ class PlainView:
                     self._line(line)
             case RunStarted():
                 self._total = event.total_jobs
-                seed = f", seed {event.seed}" if event.seed_matters else ""
-                self._line(f"run {run_name(event.run_id)}: {_jobs(event.total_jobs)} of {event.project}{seed}")
+                self._line(run_line(event))
             case AttemptFinished():
                 digits = len(str(self._total))
                 self._line(f"[{self._report.outcomes.tried:{digits}}/{self._total}] {job_line(event)}")
@@ -50,7 +49,3 @@ class PlainView:
     def _line(self, line: str) -> None:
         self._out.write(f"{line}\n")
         self._out.flush()
-
-
-def _jobs(count: int) -> str:
-    return "1 job" if count == 1 else f"{count} jobs"

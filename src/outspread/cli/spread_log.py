@@ -6,7 +6,7 @@ Output of scripts passes untouched, invalid UTF-8 included: the stream written t
 import time
 from typing import TYPE_CHECKING, TextIO
 
-from outspread.cli.job_lines import DOING
+from outspread.cli.job_lines import DOING, one_line
 from outspread.cli.live_lines import LiveLines
 from outspread.cli.spread_summary import summary_messages
 from outspread.controller.values import (
@@ -218,7 +218,7 @@ class SpreadLog:
             case ArtifactsFetched(error=error) if error:
                 self._say(f"Error fetching artifacts of {event.job} : {error}")
             case ArtifactsFetched(missing=missing) if missing:
-                self._say_more(f"Artifacts of {event.job} that are not there: {', '.join(missing)}")
+                self._say(f"Artifacts of {event.job} that are not there: {', '.join(map(one_line, missing))}")
             case _:
                 pass
 

@@ -3,18 +3,23 @@
 from msgspec import Struct
 from msgspec.structs import replace
 
+from outspread.cli.job_lines import one_line
 from outspread.cli.terminal_text import last_lines, shown_text
 from outspread.controller.values import (
     ArtifactsFetched,
     AttemptFinished,
     DebugFinished,
+    Level,
     MachineFailed,
     Outcome,
     Report,
+    SeatClosed,
     StepFinished,
+    Verb,
 )
 
 TRACE_LINES = 40
+DETAILED = 20  # troubles kept, and shown, with their traces; more would hide each other
 _LONGEST_LINE = 2000
 _TRACE_CHARACTERS = 64 * 1024  # what is looked at to find the last lines
 
@@ -45,6 +50,9 @@ class Troubles:
         self._troubles: list[Trouble] = []
         self._with_step: set[str] = set()  # jobs whose failure a script reported
         self._machines: list[str] = []
+        self._aborted: dict[str, list[str]] = {}  # by reason
+        self._early_ends: list[str] = []
+        self.failed_scripts = 0  # that no job's outcome tells of
         self.missing_artifacts: dict[str, tuple[str, ...]] = {}
         self.artifact_errors: list[str] = []
 
@@ -52,20 +60,25 @@ class Troubles:
         match event:
             case StepFinished(outcome=outcome) if outcome is not Outcome.PASSED:
                 self._with_step.add(event.job)
-                self._troubles.append(_of_step(event))
+                self.failed_scripts += event.verb is Verb.RESTORE or event.level is not Level.TASK
+                self._keep(_of_step(event))
             case DebugFinished():
                 self._add_debug(event)
+            case AttemptFinished(outcome=Outcome.ABORTED):
+                self._aborted.setdefault(one_line(event.reason), []).append(event.job)
+            case SeatClosed(reason=reason) if reason:
+                self._early_ends.append(one_line(reason))
             case AttemptFinished(outcome=Outcome.INFRA):
-                self._troubles.append(Trouble(event.job, event.job, "machine lost", event.server, shown_text(event.reason)))
+                self._keep(Trouble(event.job, event.job, "machine lost", event.server, shown_text(event.reason)))
             case AttemptFinished(outcome=Outcome.FAILED | Outcome.TIMEOUT) if event.job not in self._with_step:
                 what = "failed" if event.outcome is Outcome.FAILED else "timed out"
                 trouble = Trouble(event.job, event.job, f"{event.verb} {what}", event.server, shown_text(event.reason))
-                self._troubles.append(trouble)
+                self._keep(trouble)
             case MachineFailed(final=True):
                 self._machines.append(f"{event.backend}:{event.system}: {shown_text(event.reason)}")
             case ArtifactsFetched():
                 if event.missing:
-                    self.missing_artifacts[event.job] = event.missing
+                    self.missing_artifacts[event.job] = tuple(map(one_line, event.missing))
                 if event.error:
                     self.artifact_errors.append(shown_text(event.error))
             case _:
@@ -77,6 +90,20 @@ class Troubles:
     def machines(self) -> list[str]:
         """Return why machines were given up, each reason once."""
         return list(dict.fromkeys(self._machines))
+
+    def aborted(self) -> dict[str, list[str]]:
+        """Return the jobs that were taken up but never begun, by the reason."""
+        return self._aborted
+
+    def early_ends(self) -> list[str]:
+        """Return why sessions ended before their work was done, each reason once."""
+        return list(dict.fromkeys(self._early_ends))
+
+    def _keep(self, trouble: Trouble) -> None:
+        """Keep a trouble; of those that are only named in the report, the latest alone has its trace."""
+        if len(self._troubles) > DETAILED:
+            self._troubles[-1] = replace(self._troubles[-1], trace=Trace(), debug=Trace())
+        self._troubles.append(trouble)
 
     def _add_debug(self, event: DebugFinished) -> None:
         """Put debug output to the trouble that it explains: the last one of the same subject."""

@@ -222,3 +222,35 @@ def test_a_wildcard_that_leads_outside_the_project_finds_nothing(project: Any) -
     ended = project.run("outspread", "run")
     assert ended.code == 1
     assert "nothing matches '/etc/hostn*' of the include list" in ended.err
+
+
+def test_a_restore_that_fails_is_seen_wherever_one_looks(project: Any, tmp_path: Path) -> None:
+    for number in range(3):
+        project.task(f"t{number}", "execute: 'true'\nrestore: |\n    echo broken here\n    exit 4\n")
+    junit = tmp_path / "junit.xml"
+    ended = project.run("outspread", "run", "--junit", str(junit))
+    assert ended.code == 1
+    assert "restore failed: exit code 4" in ended.out
+    assert "| broken here" in ended.out
+    assert "3 jobs: 1 passed, 2 aborted; 1 other script failed" in ended.out
+    assert "NOT BEGUN: 2 jobs: restore of the task failed: exit code 4" in ended.out
+    assert ElementTree.parse(junit).getroot().get("errors") == "3"
+
+
+def test_jobs_that_something_else_spoilt_are_named_with_the_reason(project: Any) -> None:
+    project.file("spread.yaml", (project.root / "spread.yaml").read_text() + "        prepare: exit 3\n")
+    project.task("one", "execute: 'true'\n")
+    project.task("two", "execute: 'true'\n")
+    ended = project.run("outspread", "run")
+    assert ended.code == 1
+    block = ended.out.partition("ABORTED: ")[2]
+    assert block.startswith("prepare of the suite failed: exit code 3\n")
+    assert "sandbox:this-host:tests/one" in block
+    assert "sandbox:this-host:tests/two" in block
+
+
+def test_artifacts_that_are_not_there_are_named(project: Any, tmp_path: Path) -> None:
+    project.task("lacks", "artifacts: [absent]\nexecute: 'true'\n")
+    ended = project.run("outspread", "run", "--artifacts", str(tmp_path / "kept"))
+    assert ended.code == 0
+    assert "artifacts of sandbox:this-host:tests/lacks that are not there: absent" in ended.out

@@ -33,11 +33,12 @@ def verdicts(root: ElementTree.Element) -> dict[str | None, str]:
 
 def test_each_job_is_a_case_of_its_suite(tmp_path: Path, jobs: list[Job], events: list[Report]) -> None:
     root = written(tmp_path / "out.xml", jobs, events)
-    assert root.attrib == {"name": "demo", "tests": "5", "failures": "1", "errors": "2", "skipped": "1", "time": "74.100"}
+    assert root.attrib == {"name": "demo", "tests": "6", "failures": "1", "errors": "3", "skipped": "1", "time": "134.100"}
     (suite,) = root
     assert suite.attrib == {**root.attrib, "name": "lab:debian-12:tests", "timestamp": "2026-09-21T14:13:21"}
     assert {case.get("classname") for case in suite} == {"lab:debian-12:tests"}
-    assert verdicts(root) == {"good": "", "bad": "failure", "needless": "skipped", "lost": "error", "never": "error"}
+    scripts = {"restore lab:debian-12:tests/bad": "error"}  # that no job's outcome tells of
+    assert verdicts(root) == {"good": "", "bad": "failure", "needless": "skipped", "lost": "error", "never": "error"} | scripts
 
 
 def test_a_failure_has_its_reason_and_output(tmp_path: Path, jobs: list[Job], events: list[Report]) -> None:

@@ -60,7 +60,9 @@ def test_failures_are_printed_above_and_the_report_at_the_end(events: list[Repor
     text = out.getvalue()
     assert "FAILED     lab:debian-12:tests/bad  1m02s  exit code 1\n" in text
     assert "ok         lab:debian-12:tests/good" not in text
-    assert text.rstrip().endswith("5 jobs: 1 passed, 1 failed, 1 lost with their machine, 1 aborted, 1 skipped in 40s")
+    assert text.rstrip().endswith(
+        "5 jobs: 1 passed, 1 failed, 1 lost with their machine, 1 aborted, 1 skipped; 1 other script failed in 40s"
+    )
     assert "\x1b[31m" not in text
     assert "0/0" not in text
     assert text.count("\x1b[?25l") == text.count("\x1b[?25h") == 2  # the cursor is given back, before the shell and at the end

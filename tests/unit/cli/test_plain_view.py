@@ -48,10 +48,13 @@ FAILED lab:debian-12:tests/lost: machine lost: connection lost
   on lab:debian-12 (d1)
   again: outspread run --seed 77 --sandbox lab:debian-12:tests/lost
 
+NOT BEGUN: 1 job: connection lost (named by: outspread history run-1)
+
 trouble: lab:debian-12: cannot discard lab:debian-12 (d1): gone
+trouble: artifacts of lab:debian-12:tests/good that are not there: core
 
 logs: outspread history run-1
-5 jobs: 1 passed, 1 failed, 1 lost with their machine, 1 aborted, 1 skipped in 40s
+5 jobs: 1 passed, 1 failed, 1 lost with their machine, 1 aborted, 1 skipped; 1 other script failed in 40s
 """
 
 
