@@ -122,8 +122,8 @@ class EndReport:
         if untried > 0:
             yield ""
             why = "; ".join(self.troubles.early_ends()) or "the run ended before"
-            jobs = "1 job" if untried == 1 else f"{untried} jobs"
-            yield f"NOT BEGUN: {jobs}: {why} (named by: outspread history {run_name(self._story.run_id)})"
+            many = "1 job" if untried == 1 else f"{untried} jobs"
+            yield f"NOT BEGUN: {many}: {why} (named by: outspread history {run_name(self._story.run_id)})"
 
     def _other_faults(self) -> Iterator[str]:
         failed = {trouble.job for trouble in self.troubles.all()[:DETAILED]}  # their blocks say it

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("run", required=False)
 @click.option("--all", "every_project", is_flag=True, help="Show runs of all projects, not only of the one here.")
-@click.option("-n", "--number", type=click.IntRange(min=1), default=20, help="How many runs to show.")
+@click.option("-n", "--number", type=click.IntRange(1, 1_000_000), default=20, help="How many runs to show.")
 @click.option("--log", "job", metavar="JOB", help="Print the whole log of this job's last attempt in RUN.")
-@click.option("--attempt", type=click.IntRange(min=1), help="With --log: of this attempt instead.")
+@click.option("--attempt", type=click.IntRange(1, 1_000_000), help="With --log: of this attempt instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("-C", "--directory", default=".", type=click.Path(exists=True, file_okay=False), help="Start in this directory.")
 def command(

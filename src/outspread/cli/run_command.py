@@ -10,7 +10,7 @@ ORDERS = ("random", "longest", "given")
 
 @click.command()
 @project_options
-@click.option("--seed", type=click.IntRange(min=0), default=0, help="Seed of the order of jobs; 0 chooses one.")
+@click.option("--seed", type=click.IntRange(0, 2**63 - 1), default=0, help="Seed of the order of jobs; 0 chooses one.")
 @click.option(
     "--order", type=click.Choice(ORDERS), default="random", help="In which order jobs are run, within their priorities."
 )

@@ -1,6 +1,7 @@
 """Write a file whole or not at all: whoever reads it meanwhile sees the old one."""
 
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,16 +19,28 @@ def check_writable(file: Path) -> None:
 
 @contextmanager
 def whole_file(file: Path) -> Iterator[IO[bytes]]:
-    """Yield a stream that becomes ``file`` at the end, unless there is an error. Raises OSError."""
-    with tempfile.NamedTemporaryFile("wb", dir=file.parent, prefix=f".{file.name}.", delete=False) as target:
-        try:
+    """Yield a stream that becomes ``file`` at the end, unless there is an error. Raises OSError.
+
+    A link is followed and stays one; a device or a pipe is written as it is; a file that was there keeps its mode.
+    """
+    file = file.resolve()
+    if file.exists() and not file.is_file():
+        with file.open("wb") as target:
             yield target
-            target.flush()
-            # A temporary file is private; a result file is as readable as any other that the user makes.
-            umask = os.umask(0)
-            os.umask(umask)
-            os.fchmod(target.fileno(), 0o666 & ~umask)
-            Path(target.name).replace(file)
+        return
+    with tempfile.NamedTemporaryFile("wb", dir=file.parent, prefix=f".{file.name}.", delete=False) as new:
+        try:
+            yield new
+            new.flush()
+            os.fchmod(new.fileno(), stat.S_IMODE(file.stat().st_mode) if file.exists() else _mode_of_new_files())
+            Path(new.name).replace(file)
         except BaseException:
-            Path(target.name).unlink(missing_ok=True)
+            Path(new.name).unlink(missing_ok=True)
             raise
+
+
+def _mode_of_new_files() -> int:
+    """Return the mode of any file that the user makes; a temporary one is private instead."""
+    umask = os.umask(0)
+    os.umask(umask)
+    return 0o666 & ~umask

@@ -2,9 +2,10 @@ import io
 
 import pytest
 
-from outspread.cli.end_report import DETAILED, EndReport
+from outspread.cli.end_report import EndReport
 from outspread.cli.github_actions import GithubActions, on_github_actions
 from outspread.cli.plain_view import PlainView
+from outspread.cli.troubles import DETAILED
 from outspread.controller.tally import Tally
 from outspread.controller.values import Level, Outcome, Report, RunOptions, RunStarted, StepFinished, Verb
 
