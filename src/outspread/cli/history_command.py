@@ -69,6 +69,7 @@ def _show_run(detail: "RunDetail", *, as_json: bool) -> None:
 
 def _show_log(detail: "RunDetail", job: str, attempt: int | None) -> None:
     """Print the log as it was, bytes that are no text included."""
+    from outspread.cli.history_here import attempt_log_here
     from outspread.cli.history_view import log_of
     from outspread.errors import UserError
 
@@ -76,7 +77,8 @@ def _show_log(detail: "RunDetail", job: str, attempt: int | None) -> None:
     if record is None:
         which = f"attempt {attempt} of {job}" if attempt else job
         raise UserError(f"cannot show the log of {which}: run {detail.summary.run_id} has no such attempt")
-    sys.stdout.buffer.write(record.log.encode(errors="surrogateescape"))
+    log = attempt_log_here(detail.summary.run_id, record.job, record.attempt)
+    sys.stdout.buffer.write(log.encode(errors="surrogateescape"))
 
 
 def _print_json(value: object) -> None:

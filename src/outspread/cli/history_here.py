@@ -22,6 +22,11 @@ def run_detail_here(run_id: str) -> RunDetail:
     return _asked(lambda controller: controller.run_detail(run_id))
 
 
+def attempt_log_here(run_id: str, job: str, attempt: int) -> str:
+    """Return all that is kept of what an attempt printed."""
+    return _asked(lambda controller: controller.attempt_log(run_id, job, attempt))
+
+
 def _asked(question: Callable[[ControllerPort], Awaitable[Answer]]) -> Answer:
     async def ask() -> Answer:
         controller = EmbeddedController(open_ledger())

@@ -66,14 +66,14 @@ class AttemptLogs:
         while self._unsynced:
             os.fdatasync(self._unsynced.pop())
 
-    def read(self, run_id: str, piece: LogPiece) -> str:
-        """Return a log; a part of it that is lost is missing."""
+    def read(self, run_id: str, piece: LogPiece) -> bytes:
+        """Return a log, or a part of one; what is lost of it is missing."""
         try:
             with self._path(run_id).open("rb") as file:
                 file.seek(piece.offset)
-                return log_text(file.read(piece.size_bytes))
+                return file.read(piece.size_bytes)
         except FileNotFoundError:
-            return ""
+            return b""
 
     def finish(self, run_id: str) -> None:
         """Let go of a run's file. Idempotent."""

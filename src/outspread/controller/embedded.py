@@ -191,6 +191,10 @@ class EmbeddedController:
         """Return a run by its id or an unambiguous beginning of it."""
         return await self._ledger.run_detail(run_id)
 
+    async def attempt_log(self, run_id: str, job: str, attempt: int | None = None) -> str:
+        """Return all that is kept of what an attempt printed."""
+        return await self._ledger.attempt_log(run_id, job, attempt)
+
     async def close(self) -> None:
         """Write the rest of the record. Idempotent."""
         await self._ledger.close()

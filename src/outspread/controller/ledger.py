@@ -57,6 +57,10 @@ class Ledger(Protocol):
         """Return a run by the beginning of its id. Raises UserError when there is not one, InfrastructureError as above."""
         ...
 
+    async def attempt_log(self, run_id: str, job: str, attempt: int | None) -> str:
+        """Return the log of an attempt, or of the last one of ``job``. Raises as ``run_detail`` does."""
+        ...
+
     async def machines(self) -> list[MachineEntry]:
         """Return the machines not known to be gone, oldest first. Raises InfrastructureError as above."""
         ...
@@ -89,6 +93,10 @@ class UnrecordedLedger:
     async def run_detail(self, run_id: str) -> RunDetail:
         """Raise UserError: no run is kept."""
         raise UserError(f"cannot show run {run_id}: no record is kept")
+
+    async def attempt_log(self, run_id: str, job: str, attempt: int | None) -> str:
+        """Raise UserError: no run is kept."""
+        raise UserError(f"cannot show the log of {job} in run {run_id}: no record is kept")
 
     async def machines(self) -> list[MachineEntry]:
         """Return nothing."""

@@ -41,5 +41,12 @@ class ControllerPort(Protocol):
         ...
 
     async def run_detail(self, run_id: str) -> RunDetail:
-        """Return a run by its id or an unambiguous beginning of it; UserError when there is none."""
+        """Return a run by its id or an unambiguous beginning of it, with the ends of its logs; UserError when there is none."""
+        ...
+
+    async def attempt_log(self, run_id: str, job: str, attempt: int | None = None) -> str:
+        """Return all that is kept of what an attempt printed: the numbered one, else the last one of ``job``.
+
+        ``run_id`` as in ``run_detail``; UserError when there is no such attempt.
+        """
         ...

@@ -4,15 +4,17 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any, Final
 
-from outspread.controller.attempt_logs import AttemptLogs, LogPiece
+from outspread.controller.attempt_logs import AttemptLogs, LogPiece, log_text
 from outspread.controller.ledger import MachineEntry
 from outspread.controller.process_mark import is_alive
 from outspread.controller.record_changes import MICROSECONDS, storable
 from outspread.controller.values import AttemptRecord, MachineState, Outcome, RunDetail, RunSummary
 from outspread.errors import UserError
 
-#: So much output of one run is read at most; of the logs beyond, only the size is told.
+#: Of each log, so much of its end is part of a run's detail, and so much of all of them; what went wrong has the first call.
+_END_BYTES_LIMIT: Final = 64 * 1024
 _DETAIL_BYTES_LIMIT: Final = 64 * 1024 * 1024
+_FINE: Final = (Outcome.PASSED, Outcome.SKIPPED)
 
 _SUMMARY: Final = (
     "SELECT run_key, run_id, project, root, owner, state, process, submitted_us, finished_us, seed, total_jobs FROM runs"
@@ -34,7 +36,38 @@ def read_history(connection: sqlite3.Connection, *, limit: int, project_root: st
 
 def read_run(connection: sqlite3.Connection, logs: AttemptLogs, beginning: str) -> RunDetail:
     """Return the run whose id is, or alone begins with, ``beginning``."""
-    rows = connection.execute(
+    row = _run_row(connection, beginning)
+    key, run_id = row[:2]
+    unattempted = connection.execute(
+        "SELECT name FROM jobs WHERE run_key = ?1 AND number NOT IN (SELECT job_number FROM attempts WHERE run_key = ?1)"
+        " ORDER BY number",
+        (key,),
+    )
+    return RunDetail(
+        summary=_summary(connection, row),
+        attempts=tuple(_attempts(connection, logs, key, run_id)),
+        unattempted=tuple(name for (name,) in unattempted),
+    )
+
+
+def read_log(connection: sqlite3.Connection, logs: AttemptLogs, beginning: str, job: str, attempt: int | None) -> str:
+    """Return the log of an attempt, or of the last one of ``job``, in the run that ``read_run`` would return."""
+    key, run_id = _run_row(connection, beginning)[:2]
+    row = connection.execute(
+        "SELECT log_offset, log_bytes FROM attempts JOIN jobs ON jobs.run_key = attempts.run_key"
+        " AND jobs.number = attempts.job_number WHERE attempts.run_key = ?1 AND jobs.name = ?2 AND (?3 IS NULL OR attempt = ?3)"
+        " ORDER BY attempt DESC LIMIT 1",
+        (key, storable(job), attempt),
+    ).fetchone()
+    if row is None:
+        which = f"attempt {attempt} of {job}" if attempt else job
+        raise UserError(f"cannot show the log of {which}: run {run_id} has no such attempt")
+    return "" if row[1] is None else log_text(logs.read(run_id, LogPiece(*row)))
+
+
+def _run_row(connection: sqlite3.Connection, beginning: str) -> tuple[Any, ...]:
+    """Return the columns of ``_SUMMARY`` for the run whose id is, or alone begins with, ``beginning``."""
+    rows: list[tuple[Any, ...]] = connection.execute(
         f"{_SUMMARY} WHERE substr(run_id, 1, length(?1)) = ?1 ORDER BY run_id <> ?1, submitted_us DESC LIMIT 11",
         (storable(beginning),),
     ).fetchall()
@@ -43,17 +76,7 @@ def read_run(connection: sqlite3.Connection, logs: AttemptLogs, beginning: str) 
     if len(rows) > 1 and rows[0][1] != beginning:
         several = ", ".join(row[1] for row in rows[:10]) + (", ..." if len(rows) > 10 else "")
         raise UserError(f"cannot show run {beginning}: several begin with this: {several}")
-    key = rows[0][0]
-    unattempted = connection.execute(
-        "SELECT name FROM jobs WHERE run_key = ?1 AND number NOT IN (SELECT job_number FROM attempts WHERE run_key = ?1)"
-        " ORDER BY number",
-        (key,),
-    )
-    return RunDetail(
-        summary=_summary(connection, rows[0]),
-        attempts=tuple(_attempts(connection, logs, key, rows[0][1])),
-        unattempted=tuple(name for (name,) in unattempted),
-    )
+    return rows[0]
 
 
 def read_machines(connection: sqlite3.Connection) -> list[MachineEntry]:
@@ -110,15 +133,16 @@ def _attempts(connection: sqlite3.Connection, logs: AttemptLogs, run_key: int, r
         " attempts.reason, log_offset, log_bytes FROM attempts JOIN jobs ON jobs.run_key = attempts.run_key"
         " AND jobs.number = attempts.job_number WHERE attempts.run_key = ? ORDER BY started_us, job_number, attempt",
         (run_key,),
-    )
+    ).fetchall()
     left_bytes = _DETAIL_BYTES_LIMIT
-    for job, attempt, outcome, started_us, duration_us, server, verb, level, exit_code, signal, reason, offset, size in rows:
-        log = ""
-        if size is not None and size <= left_bytes:
-            log = logs.read(run_id, LogPiece(offset, size))
-            left_bytes -= size
-        elif size is not None:
-            log = f"[... {size} bytes left out ...]\n"
+    shown: dict[int, str] = {}
+    for place in sorted(range(len(rows)), key=lambda place: rows[place][2] in _FINE):
+        offset, size = rows[place][-2:]
+        if size is not None:
+            shown[place] = _end_of_log(logs, run_id, LogPiece(offset, size), min(left_bytes, _END_BYTES_LIMIT))
+            left_bytes -= min(left_bytes, _END_BYTES_LIMIT, size)
+    for place, row in enumerate(rows):
+        job, attempt, outcome, started_us, duration_us, server, verb, level, exit_code, signal, reason = row[:-2]
         yield AttemptRecord(
             job=job,
             attempt=attempt,
@@ -131,5 +155,16 @@ def _attempts(connection: sqlite3.Connection, logs: AttemptLogs, run_key: int, r
             exit_code=exit_code,
             signal=signal,
             reason=reason or "",
-            log=log,
+            log=shown.get(place, ""),
         )
+
+
+def _end_of_log(logs: AttemptLogs, run_id: str, piece: LogPiece, limit_bytes: int) -> str:
+    """Return a log, or how much of it is left out and the whole lines at its end."""
+    if piece.size_bytes <= limit_bytes:
+        return log_text(logs.read(run_id, piece))
+    end = b""
+    if limit_bytes:
+        end = logs.read(run_id, LogPiece(piece.offset + piece.size_bytes - limit_bytes, limit_bytes))
+        end = end.partition(b"\n")[2] or end
+    return f"[... {piece.size_bytes - len(end)} bytes left out ...]\n{log_text(end)}"

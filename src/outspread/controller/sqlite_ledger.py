@@ -18,7 +18,7 @@ from outspread.controller.attempt_logs import AttemptLogs
 from outspread.controller.changes import AttemptEnded, Change, RunEnded
 from outspread.controller.ledger import MachineEntry
 from outspread.controller.process_mark import own_mark
-from outspread.controller.read_record import read_durations, read_history, read_machines, read_run
+from outspread.controller.read_record import read_durations, read_history, read_log, read_machines, read_run
 from outspread.controller.record_changes import ChangeRecorder, microseconds
 from outspread.controller.retention import prune
 from outspread.controller.schema_upgrade import bring_up_to_date
@@ -117,6 +117,14 @@ class SqliteLedger:
         if detail is None:
             raise UserError(f"cannot show run {run_id}: nothing is recorded in {self._directory}")
         return detail
+
+    async def attempt_log(self, run_id: str, job: str, attempt: int | None) -> str:
+        """Return the log of an attempt, or of the last one of ``job``."""
+        logs = AttemptLogs(self._directory / "logs")
+        log = await self._read(lambda connection: read_log(connection, logs, run_id, job, attempt), None)
+        if log is None:
+            raise UserError(f"cannot show run {run_id}: nothing is recorded in {self._directory}")
+        return log
 
     async def machines(self) -> list[MachineEntry]:
         """Return the machines not known to be gone."""

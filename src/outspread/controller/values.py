@@ -414,7 +414,7 @@ class AttemptRecord(Struct, frozen=True):
     exit_code: int | None
     signal: int | None
     reason: str
-    log: str
+    log: str  # its end; all of it by ``attempt_log``
 
 
 class RunDetail(Struct, frozen=True):

@@ -167,13 +167,32 @@ def test_logs_are_kept_byte_exact_and_bounded(tmp_path: Path, make_run: Callable
         await finished(site, make_run("b:s:x/1"), log="bin\udcff\x00\u20ac\r\n")
         await finished(site, make_run("b:s:x/1", run_id="run-2"), log=long)
         assert (await site.controller.run_detail("run-1")).attempts[0].log == "bin\udcff\x00\u20ac\r\n"
-        kept = (await site.controller.run_detail("run-2")).attempts[0].log
+        kept = await site.controller.attempt_log("run-2", "b:s:x/1")
         half = 2 * 1024 * 1024
         assert kept == "a" * half + f"\n[... {6_000_000 - 2 * half} bytes left out ...]\n" + "\udcff" * half
         await site.controller.close()
 
     asyncio.run(scenario())
     assert (tmp_path / "logs" / "run-1.log").read_bytes() == b"bin\xff\x00\xe2\x82\xac\r\n"
+
+
+def test_a_run_is_read_with_the_ends_of_its_logs_and_each_log_whole(tmp_path: Path, make_run: Callable[..., RunSpec]) -> None:
+    log = "line\n" * 200_000
+    names = [f"b:s:x/{number}" for number in range(80)]  # more than what is read of all logs together
+
+    async def scenario() -> None:
+        site = Site(tmp_path)
+        await carry(site, make_run(*names), outcome=Outcome.FAILED, log=log)
+        for attempt in (await site.controller.run_detail("run-1")).attempts:
+            assert len(attempt.log) < 100_000
+            assert attempt.log.endswith("bytes left out ...]\n" + "line\n" * 13_107)
+        assert await site.controller.attempt_log("run-1", names[-1]) == log
+        assert await site.controller.attempt_log("run", names[-1], 1) == log
+        with pytest.raises(UserError, match="attempt 2 of b:s:x/79: run run-1 has no such attempt"):
+            await site.controller.attempt_log("run-1", names[-1], 2)
+        await site.controller.close()
+
+    asyncio.run(scenario())
 
 
 def test_text_that_no_database_takes_does_no_harm(tmp_path: Path, make_run: Callable[..., RunSpec]) -> None:
