@@ -2,17 +2,21 @@
 
 _SHOWN_LINES = 10
 _SHOWN_WITHOUT_CUT = 13
+_FLOOD_LOOK_BACK = 64 * 1024  # characters
 
 
-def late_excerpt(output: str, seen: int) -> str:
+def late_excerpt(output: str, seen: int, *, unchanged: bool) -> str:
     """Return the warning's text for ``output``, of which the first ``seen`` characters were there at the last warning.
 
+    ``unchanged`` says that nothing was printed since, which the length of a flood cut to its two ends does not tell.
     What is new begins with the start of the last line shown before; more than a screenful is cut to its last lines.
     """
     if not output.strip():
         return "Output still empty."
-    if seen and len(output) == seen:
+    if seen and unchanged:
         return "Output unchanged."
+    if seen >= len(output):  # more was left out of the middle: what is new is at the end
+        seen = max(0, len(output) - _FLOOD_LOOK_BACK)
     start = output.rfind("\n", 0, seen) + 1 if seen else 0
     new = output[start:].strip("\n")
     lines = new.split("\n")

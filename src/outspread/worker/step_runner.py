@@ -121,6 +121,7 @@ class _Lateness:
         self._warn_s = warn_s
         self._late = late
         self._seen = 0
+        self._seen_bytes = 0
 
     def __enter__(self) -> None:
         self._wait()
@@ -133,8 +134,9 @@ class _Lateness:
 
     def _warn(self) -> None:
         printed = self._captured.data().decode(errors="surrogateescape")
-        self._late(late_excerpt(printed, self._seen))
-        self._seen = len(printed)
+        unchanged = self._captured.size_bytes == self._seen_bytes
+        self._late(late_excerpt(printed, self._seen, unchanged=unchanged))
+        self._seen, self._seen_bytes = len(printed), self._captured.size_bytes
         self._wait()
 
 

@@ -1,5 +1,6 @@
 """Nothing is written outside, whatever an archive says."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,11 @@ def test_a_link_said_to_stay_inside_does(target: str, depth: int) -> None:
         for part in target.split("/"):
             level += {"..": -1, ".": 0, "": 0}.get(part, 1)
             assert level >= 0
+
+
+@pytest.mark.parametrize("modified", [9223372036854775807.0, 2.0**88, -5.0])
+def test_a_time_that_makes_no_sense_does_no_harm(tmp_path: Path, modified: float) -> None:
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - the directory of a process, not of files
+    assert write(tmp_path, TarEntry("f", EntryKind.FILE, size=1, modified=modified), b"x", file("g"), b"y") == []
+    assert seen(tmp_path) == {"f": "x", "g": "y"}
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208

@@ -42,7 +42,7 @@ def test_what_is_not_set_comes_from_above() -> None:
 
 @pytest.mark.parametrize(
     ("warn_s", "kill_s", "expected"),
-    [(60, 120, 119), (60, 60, 59), (60, 61, 61), (60, 30, 30), (60, NEVER_S, NEVER_S - 1), (0.5, 0.5, 0.5)],
+    [(60, 120, 119), (60, 60, 59), (60, 61, 61), (60, 30, 30), (60, NEVER_S, NEVER_S - 1), (0.5, 0.5, 0.5), (0.25, 1, 1)],
 )
 def test_exact_multiples_are_shortened(warn_s: float, kill_s: float, expected: float) -> None:
     assert timeouts_for(project(task=Timeouts(warn_s, kill_s)), JOB, "task") == (warn_s, expected)
