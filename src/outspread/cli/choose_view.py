@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TextIO
 
 from outspread.cli.end_report import EndReport
@@ -12,17 +12,19 @@ from outspread.cli.renderer import Renderer
 
 def is_lively(environment: Mapping[str, str], *, terminal: bool) -> bool:
     """Return whether a display that redraws itself is welcome."""
-    return terminal and environment.get("TERM", "dumb") != "dumb" and not environment.get("NO_COLOR")
+    return terminal and environment.get("TERM", "dumb") != "dumb"
 
 
-def choose_view(out: TextIO, *, again: tuple[str, ...], verbosity: int) -> Renderer:
-    """Return the view for people: live on a terminal, plain elsewhere."""
+def choose_view(
+    out: TextIO, *, again: tuple[str, ...], verbosity: int, restoring: bool = False, is_recorded: Callable[[], bool]
+) -> Renderer:
+    """Return the view for people: live on a terminal, plain elsewhere. The parameters are those of ``EndReport``."""
     github = None
     if on_github_actions(os.environ):
         import secrets
 
         github = GithubActions(secrets.token_hex(16))
-    report = EndReport(again=again, github=github)
+    report = EndReport(again=again, github=github, restoring=restoring, is_recorded=is_recorded)
     if is_lively(os.environ, terminal=out.isatty()):
         from rich.console import Console
 

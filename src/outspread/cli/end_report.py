@@ -1,7 +1,7 @@
 """What is printed when a run is over: first what failed, with what it takes to understand and repeat it, then the counts."""
 
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -10,7 +10,7 @@ from outspread.cli.github_actions import GithubActions
 from outspread.cli.job_counts import JobOutcomes
 from outspread.cli.job_lines import run_name
 from outspread.cli.spans import span
-from outspread.cli.troubles import DETAILED, Trace, Trouble, Troubles
+from outspread.cli.troubles import DETAILED, KEPT_LINES, TRACE_LINES, Trace, Trouble, Troubles
 from outspread.controller.values import Report, RunFinished, RunStarted, ShellOccasion, ShellOpened
 
 NAMED = 200  # troubles, or jobs, named at all
@@ -28,12 +28,25 @@ class RunStory(Struct, frozen=True):
 
 
 class EndReport:
-    """Gathers what the report says. ``again``: options that a repetition of a single job needs beside the seed."""
+    """Gathers what the report says. ``again``: options that a repetition of a single job needs beside the seed.
 
-    def __init__(self, *, again: tuple[str, ...] = (), github: GithubActions | None = None) -> None:
+    ``restoring``: jobs are restored only, so that none of them can pass. ``is_recorded`` tells, whenever something is to be
+    shown, whether the rest of it can be found in the history.
+    """
+
+    def __init__(
+        self,
+        *,
+        again: tuple[str, ...] = (),
+        github: GithubActions | None = None,
+        restoring: bool = False,
+        is_recorded: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._story = RunStory(again=again)
         self._github = github
+        self._is_recorded = is_recorded
         self._latest = 0.0
+        self.passed_word = "restored" if restoring else "passed"
         self.troubles = Troubles()
         self.outcomes = JobOutcomes()
 
@@ -61,17 +74,18 @@ class EndReport:
             yield f"and {len(troubles) - DETAILED} more failures:"
             yield from (f"  {_headline(trouble)}" for trouble in troubles[DETAILED : DETAILED + NAMED])
             if len(troubles) > DETAILED + NAMED:
-                yield f"  ... (all: outspread history {run_name(self._story.run_id)})"
+                yield f"  ... and {len(troubles) - DETAILED - NAMED} more{self._in_history(' (all: {})')}"
         yield from self._aborted()
         yield from self._other_faults()
         yield ""
         took_s = self._latest - self._story.began_at if self._story.duration_s is None else self._story.duration_s
-        if troubles:
-            yield f"logs: outspread history {run_name(self._story.run_id)}"
-        others = self.troubles.failed_scripts
-        scripts = f"; {others} other {'script' if others == 1 else 'scripts'} failed" if others else ""
+        if troubles and (logs := self._in_history("logs: {}")):
+            yield logs
+        scripts = "".join(
+            f"; {count} {verb}{'s' if count > 1 else ''} failed" for verb, count in self.troubles.failed_scripts.items()
+        )
         took = f" in {span(took_s)}" if self._story.run_id else ""
-        yield f"{self.outcomes.counts().sentence()}{scripts}{took}"
+        yield f"{self.outcomes.counts().sentence(self.passed_word)}{scripts}{took}"
 
     def failure_before(self, event: ShellOpened) -> Iterator[str]:
         """Yield what the report will say of the failure that a shell is opened for."""
@@ -89,21 +103,25 @@ class EndReport:
     def _block(self, trouble: Trouble) -> Iterator[str]:
         yield _headline(trouble)
         yield f"  on {trouble.server}"
-        if trouble.trace.left_out:
+        shown = TRACE_LINES if self._is_recorded() else KEPT_LINES
+        trace = trouble.trace.end(shown)
+        if trace.left_out:
             # Only jobs have a log of their own to be found by.
-            where = (
-                f"; all: outspread history {run_name(self._story.run_id)} --log {shlex.quote(trouble.job)}" if trouble.job else ""
-            )
-            yield f"  ({trouble.trace.left_out} lines above{where})"
-        yield from _indented(trouble.trace)
+            where = self._in_history(f"; all: {{}} --log {shlex.quote(trouble.job)}") if trouble.job else ""
+            yield f"  ({trace.left_out} lines above{where})"
+        yield from _indented(trace)
         if trouble.debug.lines:
             yield "  debug output:"
-            yield from _indented(trouble.debug)
+            yield from _indented(trouble.debug.end(shown))
         missing = self.troubles.missing_artifacts.get(trouble.job)
         if missing:
             yield f"  artifacts that are not there: {', '.join(missing)}"
         if trouble.job:
             yield f"  again: {self._again(trouble.job)}"
+
+    def _in_history(self, text: str) -> str:
+        """Return ``text`` with the command that shows this run in place of ``{}``, or "" when the history does not have it."""
+        return text.replace("{}", f"outspread history {run_name(self._story.run_id)}", 1) if self._is_recorded() else ""
 
     def _again(self, job: str) -> str:
         seed = ("--seed", str(self._story.seed)) if self._story.seed_matters else ()
@@ -123,7 +141,7 @@ class EndReport:
             yield ""
             why = "; ".join(self.troubles.early_ends()) or "the run ended before"
             many = "1 job" if untried == 1 else f"{untried} jobs"
-            yield f"NOT BEGUN: {many}: {why} (named by: outspread history {run_name(self._story.run_id)})"
+            yield f"NOT BEGUN: {many}: {why}{self._in_history(' (named by: {})')}"
 
     def _other_faults(self) -> Iterator[str]:
         failed = {trouble.job for trouble in self.troubles.all()[:DETAILED]}  # their blocks say it

@@ -19,12 +19,12 @@ class JobCounts(Struct, frozen=True):
     cancelled: int = 0
     lost: int = 0  # no verdict: the machine, or the way to it, failed
 
-    def sentence(self) -> str:
-        """Return the counts that are not zero, those of jobs that passed first."""
+    def sentence(self, passed: str = "passed") -> str:
+        """Return the counts that are not zero, those of jobs that passed first, in the word given for that."""
         parts = [
             f"{count} {word}"
             for count, word in (
-                (self.passed, "passed"),
+                (self.passed, passed),
                 (self.failed, "failed"),
                 (self.timed_out, "timed out"),
                 (self.lost, "lost with their machine"),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 from rich.console import Console, ConsoleDimensions, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -59,6 +60,7 @@ class Progress(Struct, frozen=True):
     failed: int = 0
     others: int = 0
     began_at: float = 0.0
+    passed_word: str = "passed"
 
     @property
     def done(self) -> int:
@@ -97,7 +99,7 @@ class LiveView:
         self._live_lines.feed(event)
         match event:
             case RunStarted():
-                self._progress = Progress(total=event.total_jobs, began_at=event.at)
+                self._progress = Progress(total=event.total_jobs, began_at=event.at, passed_word=self._report.passed_word)
                 self._print(run_line(event), "bold")
                 self._live.start(refresh=True)
             case AttemptFinished():
@@ -128,7 +130,7 @@ class LiveView:
         counts = self._report.outcomes.counts()
         failed = counts.failed + counts.timed_out
         others = self._report.outcomes.tried - counts.passed - failed
-        self._progress = Progress(self._progress.total, counts.passed, failed, others, self._progress.began_at)
+        self._progress = replace(self._progress, passed=counts.passed, failed=failed, others=others)
         if event.outcome is not Outcome.PASSED or self._verbosity:
             self._print(job_line(event), _STYLES.get(event.outcome, "bold red"))
 
@@ -185,7 +187,7 @@ def live_frame(progress: Progress, rows: list[Row], now: float, size: ConsoleDim
     bar = Table.grid(padding=(0, 2), expand=True)
     bar.add_column(ratio=1)
     bar.add_column(no_wrap=True, justify="right")
-    counts = Text(f"{progress.done}/{progress.total}  {progress.passed} passed")
+    counts = Text(f"{progress.done}/{progress.total}  {progress.passed} {progress.passed_word}")
     if progress.failed:
         counts.append(f"  {progress.failed} failed", style="bold red")
     if progress.others:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from outspread.cli.carry_out import carry_out
 from outspread.cli.choose_view import choose_view, stdout_for
 from outspread.cli.held_output import HeldOutput
+from outspread.cli.open_ledger import is_recording
 from outspread.cli.program_end import INTERRUPTED
 from outspread.cli.renderer import Renderer
 from outspread.cli.selection import Wish, select
@@ -34,7 +35,14 @@ def run_and_show(wish: RunWish) -> int:
 
         renderers.append(JsonLines(out.text))
     else:
-        renderers.append(choose_view(out.text, again=options_for_again(wish), verbosity=wish.verbosity))
+        view = choose_view(
+            out.text,
+            again=options_for_again(wish),
+            verbosity=wish.verbosity,
+            restoring=wish.options.restore_only,
+            is_recorded=is_recording,
+        )
+        renderers.append(view)
     if wish.junit is not None:
         from outspread.cli.junit import JunitFile
 

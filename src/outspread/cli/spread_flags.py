@@ -74,6 +74,8 @@ class SpreadCall(NamedTuple):
 def spread_call(flags: ParsedFlags, default_flavour: str) -> SpreadCall:
     """Return what ``flags`` ask for. Raises UserError when they contradict each other; see also refuse_not_offered."""
     refuse_together(flags.switches.__getitem__, dash="-")
+    if flags.integers["seed"] < 0:
+        raise UserError(f"cannot use {flags.integers['seed']} as the seed: it is less than 0")
     return SpreadCall(
         filters=flags.arguments,
         list_only=flags.switches["list"],

@@ -1,5 +1,7 @@
 """What went wrong in a run, gathered from its events and kept small: the material of every report at the end."""
 
+from collections import Counter
+
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -19,9 +21,10 @@ from outspread.controller.values import (
 )
 
 TRACE_LINES = 40
+KEPT_LINES = 2000  # of a trace, to be shown when it can be read nowhere else
 DETAILED = 20  # troubles kept, and shown, with their traces; more would hide each other
 _LONGEST_LINE = 2000
-_TRACE_CHARACTERS = 64 * 1024  # what is looked at to find the last lines
+_TRACE_CHARACTERS = 256 * 1024  # what is looked at to find the last lines
 
 
 class Trace(Struct, frozen=True):
@@ -29,6 +32,11 @@ class Trace(Struct, frozen=True):
 
     lines: tuple[str, ...] = ()
     left_out: int = 0
+
+    def end(self, lines: int) -> "Trace":
+        """Return the last ``lines`` lines."""
+        left_out = max(0, len(self.lines) - lines)
+        return Trace(self.lines[left_out:], self.left_out + left_out)
 
 
 class Trouble(Struct, frozen=True):
@@ -52,7 +60,7 @@ class Troubles:
         self._machines: list[str] = []
         self._aborted: dict[str, list[str]] = {}  # by reason
         self._early_ends: list[str] = []
-        self.failed_scripts = 0  # that no job's outcome tells of
+        self.failed_scripts: Counter[Verb] = Counter()  # that no job's outcome tells of
         self.missing_artifacts: dict[str, tuple[str, ...]] = {}
         self.artifact_errors: list[str] = []
 
@@ -60,7 +68,8 @@ class Troubles:
         match event:
             case StepFinished(outcome=outcome) if outcome is not Outcome.PASSED:
                 self._with_step.add(event.job)
-                self.failed_scripts += event.verb is Verb.RESTORE or event.level is not Level.TASK
+                if event.verb is Verb.RESTORE or event.level is not Level.TASK:
+                    self.failed_scripts[event.verb] += 1
                 self._keep(_of_step(event))
             case DebugFinished():
                 self._add_debug(event)
@@ -110,7 +119,7 @@ class Troubles:
         for place in reversed(range(len(self._troubles))):
             trouble = self._troubles[place]
             if trouble.context == event.context and trouble.server == event.server:
-                self._troubles[place] = replace(trouble, debug=trace_of(event.output))
+                self._troubles[place] = replace(trouble, debug=trace_of(event.output, KEPT_LINES))
                 return
 
 
@@ -133,5 +142,5 @@ def _of_step(event: StepFinished) -> Trouble:
         what=f"{event.verb}{level} {end}",
         server=event.server,
         reason=shown_text(event.reason).strip(),
-        trace=Trace() if event.error_text else trace_of(event.output),
+        trace=Trace() if event.error_text else trace_of(event.output, KEPT_LINES),
     )

@@ -1,13 +1,14 @@
 import io
+from typing import Any
 
 import pytest
 
-from outspread.cli.end_report import EndReport
+from outspread.cli.end_report import NAMED, EndReport
 from outspread.cli.github_actions import GithubActions, on_github_actions
 from outspread.cli.plain_view import PlainView
-from outspread.cli.troubles import DETAILED
+from outspread.cli.troubles import DETAILED, KEPT_LINES
 from outspread.controller.tally import Tally
-from outspread.controller.values import Level, Outcome, Report, RunOptions, RunStarted, StepFinished, Verb
+from outspread.controller.values import AttemptFinished, Level, Outcome, Report, RunOptions, RunStarted, StepFinished, Verb
 
 GOLDEN = """\
 run run-1: 5 jobs of demo, seed 77
@@ -55,7 +56,7 @@ trouble: lab:debian-12: cannot discard lab:debian-12 (d1): gone
 trouble: artifacts of lab:debian-12:tests/good that are not there: core
 
 logs: outspread history run-1
-5 jobs: 1 passed, 1 failed, 1 lost with their machine, 1 aborted, 1 skipped; 1 other script failed in 40s
+5 jobs: 1 passed, 1 failed, 1 lost with their machine, 1 aborted, 1 skipped; 1 restore failed in 40s
 """
 
 
@@ -158,3 +159,29 @@ def test_github_gets_groups_and_annotations_that_tests_cannot_forge() -> None:
 )
 def test_github_is_known_by_its_variable(environment: dict[str, str], expected: bool) -> None:
     assert on_github_actions(environment) is expected
+
+
+def ended(events: list[Report], **how: Any) -> str:
+    report = EndReport(**how)
+    for event in events:
+        report.feed(event)
+    return "\n".join(report.lines())
+
+
+def test_without_a_record_the_report_has_the_whole_trace_and_points_nowhere() -> None:
+    output = "".join(f"line {number}\n" for number in range(500))
+    text = ended(failures(DETAILED + NAMED + 1, output), is_recorded=lambda: False)
+    assert "  | line 0\n" in text
+    assert "... and 1 more\n" in text
+    assert "outspread history" not in text
+
+
+def test_without_a_record_a_trace_is_bounded_still() -> None:
+    text = ended(failures(1, "".join(f"line {number}\n" for number in range(5000))), is_recorded=lambda: False)
+    assert text.count("  | ") == KEPT_LINES
+    assert "  (3000 lines above)\n" in text
+
+
+def test_jobs_that_were_only_restored_did_not_pass() -> None:
+    done = AttemptFinished(2.0, "s", 1, "a:b-1:t/0", 1, Outcome.PASSED, 1.0)
+    assert ended([RunStarted(0.0, "r", 0, False, 1, "demo"), done], restoring=True).endswith("1 job: 1 restored in 2.0s")

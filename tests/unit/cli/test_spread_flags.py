@@ -80,3 +80,8 @@ def test_flavour_flag_wins_over_the_default() -> None:
 def test_filters_that_look_like_flags_are_noticed() -> None:
     assert misplaced_flags(parsed("tests/ -list -v")) == ("-list", "-v")
     assert misplaced_flags(parsed("-list tests/")) == ()
+
+
+def test_a_seed_below_zero_is_refused() -> None:
+    with pytest.raises(UserError, match="cannot use -1 as the seed: it is less than 0"):
+        spread_call(parsed("-seed -1"), "spread")
