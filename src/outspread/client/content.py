@@ -42,6 +42,16 @@ def pack_content(
 
     ``environment`` is what the script sees. Raises UserError with what tar or the script said.
     """
+    try:
+        return _packed(project, rules, environment, repack_within_s)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise UserError(f"cannot pack project content: {where}{error.strerror}") from error
+
+
+def _packed(
+    project: Project, rules: ContentRules, environment: tuple[tuple[str, str], ...], repack_within_s: float
+) -> PackedContent:
     with contextlib.ExitStack() as opened:
         packed = opened.enter_context(tempfile.TemporaryFile(prefix="outspread-content-"))
         with tempfile.TemporaryFile() as names, tempfile.TemporaryFile() as said:
@@ -49,7 +59,9 @@ def pack_content(
             names.seek(0)
             into = subprocess.PIPE if project.repack else packed
             try:
-                tar = subprocess.Popen(_tar_command(project, rules), stdin=names, stdout=into, stderr=said)
+                tar = subprocess.Popen(
+                    _tar_command(project, rules), stdin=names, stdout=into, stderr=said, env={**os.environ, "LC_ALL": "C.UTF-8"}
+                )
             except FileNotFoundError as error:
                 raise UserError("cannot pack project content: tar is not installed", hint="install GNU tar") from error
             fine = [0, _TAR_FILES_CHANGED]
@@ -58,15 +70,25 @@ def pack_content(
                     _repack(project, environment, tar.stdout, packed, within_s=repack_within_s)
                     fine.append(-signal.SIGPIPE)  # the script did not want all of it
             if tar.returncode not in fine:
-                raise UserError(f"cannot pack project content: {_text_of(said) or _why_tar_is_silent(tar.returncode)}")
+                text = _text_of(said)
+                if rules.include or not _only_misses(text):
+                    raise UserError(f"cannot pack project content: {_why_tar_failed(tar.returncode, text)}")
         opened.pop_all()
         return PackedContent(packed)
 
 
-def _why_tar_is_silent(code: int) -> str:
-    """Return why tar ended with ``code`` without a word: most likely there is no room for its words either."""
-    free = shutil.disk_usage(tempfile.gettempdir()).free
-    return f"tar ended with {code}" if free > _LITTLE_ROOM_BYTES else f"no space is left in {tempfile.gettempdir()}"
+def _only_misses(said: str) -> bool:
+    """Return whether nothing was wrong but that files went away after they were listed."""
+    *lines, last = said.splitlines() or [""]
+    gone = all(line.endswith(": Cannot stat: No such file or directory") for line in lines)
+    return bool(lines) and gone and last.endswith(": Exiting with failure status due to previous errors")
+
+
+def _why_tar_failed(code: int, said: str) -> str:
+    """Return why tar ended with ``code``; without room for the archive there may be none for its words either."""
+    if shutil.disk_usage(tempfile.gettempdir()).free < _LITTLE_ROOM_BYTES:
+        return f"no space is left in {tempfile.gettempdir()}"
+    return said or f"tar ended with {code}"
 
 
 def _text_of(file: IO[bytes]) -> str:
@@ -81,8 +103,13 @@ def _names(project: Project, rules: ContentRules) -> list[str]:
         return sorted(entry.name for entry in root.iterdir() if not entry.name.startswith(".spread-reuse."))
     names: list[str] = []
     for pattern in rules.include:
+        if pattern.startswith("/") or ".." in pattern.split("/"):
+            raise UserError(
+                f"cannot pack project content: {pattern!r} of the include list leads out of the project",
+                hint="include: names files below the directory of spread.yaml",
+            )
         matches = [pattern] if (root / pattern).exists() or (root / pattern).is_symlink() else []
-        if not matches and not pattern.startswith("/"):
+        if not matches:
             matches = sorted(str(match.relative_to(root)) for match in root.glob(pattern.removeprefix("./")))
         if not matches:
             raise UserError(
@@ -123,10 +150,10 @@ def _repack(
         ) as running:
             try:
                 code = running.wait(within_s)
-            except BaseException as error:
-                os.killpg(running.pid, signal.SIGKILL)
-                if isinstance(error, subprocess.TimeoutExpired):
-                    raise UserError(f"cannot repack project content: not done within {within_s:g} s") from None
-                raise
+            except subprocess.TimeoutExpired:
+                raise UserError(f"cannot repack project content: not done within {within_s:g} s") from None
+            finally:
+                with contextlib.suppress(ProcessLookupError):  # nobody is left
+                    os.killpg(running.pid, signal.SIGKILL)
         if code:
             raise UserError(f"cannot repack project content: exit code {code}\n-----\n{_text_of(said)}\n-----")
