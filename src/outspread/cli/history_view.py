@@ -8,8 +8,11 @@ from outspread.cli.job_lines import OUTCOME_WORDS, one_line, run_name
 from outspread.cli.spans import span
 from outspread.cli.troubles import trace_of
 from outspread.controller.values import AttemptRecord, Outcome, RunDetail, RunSummary
+from outspread.errors import UserError
+from outspread.project.job_filter import JobFilter
 
 _FINE = (Outcome.PASSED, Outcome.SKIPPED)
+_MATCHES_NAMED = 10
 
 
 def history_lines(runs: Sequence[RunSummary], *, with_roots: bool) -> Iterator[str]:
@@ -28,8 +31,12 @@ def run_lines(detail: RunDetail) -> Iterator[str]:
     """Yield what is known of one run: what went wrong first, with the end of each log, then the rest."""
     run = detail.summary
     yield f"run {run_name(run.run_id)}: {run.project} in {run.root}, by {run.owner}, {_moment(run.submitted_at)}, {run.state}"
+    last = {attempt.job: attempt.outcome for attempt in detail.attempts}
+    cancelled = sum(outcome is Outcome.CANCELLED for outcome in last.values())  # the summary has them among the aborted
     yield (
-        f"{run.total_jobs} jobs: {run.passed} passed, {run.failed} failed, {run.aborted} aborted, {run.skipped} skipped"
+        f"{run.total_jobs} jobs: {run.passed} passed, {run.failed} failed, {max(0, run.aborted - cancelled)} aborted, "
+        + (f"{cancelled} cancelled, " if cancelled else "")
+        + f"{run.skipped} skipped"
         + (f"; seed {run.seed}" if run.seed else "")
     )
     bad = [attempt for attempt in detail.attempts if attempt.outcome not in _FINE]
@@ -46,9 +53,31 @@ def run_lines(detail: RunDetail) -> Iterator[str]:
 
 
 def log_of(detail: RunDetail, job: str, attempt: int | None) -> AttemptRecord | None:
-    """Return the attempt whose log is wanted: the numbered one, else the last one of ``job``."""
-    attempts = [one for one in detail.attempts if one.job == job and attempt in (None, one.attempt)]
+    """Return the attempt whose log is wanted: the numbered one, else the last one of ``job``.
+
+    ``job`` may be a filter that a single job passes. Raises UserError when several do.
+    """
+    name = _only_match(detail, job)
+    attempts = [one for one in detail.attempts if one.job == name and attempt in (None, one.attempt)]
     return attempts[-1] if attempts else None
+
+
+def _only_match(detail: RunDetail, job: str) -> str:
+    """Return the name of the job that is meant, or ``job`` itself when none is."""
+    names = list(dict.fromkeys([*(one.job for one in detail.attempts), *detail.unattempted]))
+    if job in names:
+        return job
+    wanted = JobFilter([job])
+    matches = [name for name in names if wanted.passes(name, _sample(name))]
+    if len(matches) > 1:
+        several = ", ".join(matches[:_MATCHES_NAMED]) + (", ..." if len(matches) > _MATCHES_NAMED else "")
+        raise UserError(f"cannot show the log of {job}: {len(matches)} jobs match: {several}", hint="name one of them")
+    return matches[0] if matches else job
+
+
+def _sample(name: str) -> int:
+    number = name.rpartition("#")[2]
+    return int(number) if "#" in name and number.isdecimal() else 1
 
 
 def _failure(attempt: AttemptRecord, run_id: str) -> Iterator[str]:

@@ -20,6 +20,9 @@ def end_program(
     ``debug`` shows tracebacks, and ``how_to_debug`` is how people ask for that.
     A ``terse`` error is its text alone, in one line, as Spread would print it. ``interrupted`` is the code after Ctrl-C.
     """
+    if sys.stdout is None:
+        print("error: cannot write to standard output: it is closed", file=sys.stderr)
+        sys.exit(1)
     try:
         code = program()
         sys.stdout.flush()
@@ -38,16 +41,38 @@ def end_program(
             raise
         code = 1
         error = _only_cause(error)
-        what = f"{type(error).__name__}: {error}".replace("\n", " ")
-        print(f"error: internal: {what} ({how_to_debug} shows where)", file=sys.stderr)
+        if output_error := _output_error(error):
+            _give_up_output()
+            print(f"error: cannot write to standard output: {output_error.strerror}", file=sys.stderr)
+        else:
+            what = f"{type(error).__name__}: {error}".replace("\n", " ")
+            print(f"error: internal: {what} ({how_to_debug} shows where)", file=sys.stderr)
     sys.exit(code)
 
 
 def leave_broken_pipe() -> NoReturn:
     """Exit without a word: whoever read the output has seen enough. To be called where others would take the error."""
-    # Python flushes standard output once more at its end, and would complain again.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    _give_up_output()
     sys.exit(BROKEN_PIPE)
+
+
+def _output_error(error: Exception) -> OSError | None:
+    """Return why standard output takes no more, if that is what ``error`` may be about; it is tried once more to know."""
+    if not isinstance(error, OSError) or error.filename is not None:
+        return None
+    try:
+        sys.stdout.write("\n")  # a long text that could not be written is not kept for another time
+        sys.stdout.flush()
+    except BrokenPipeError:
+        leave_broken_pipe()
+    except OSError as again:
+        return again
+    return None
+
+
+def _give_up_output() -> None:
+    """Let what is still to be written vanish: Python flushes standard output at its end, and would complain again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _only_cause(error: Exception) -> Exception:

@@ -1,7 +1,10 @@
 from typing import Any
 
+import pytest
+
 from outspread.cli.history_view import history_lines, log_of, run_lines
 from outspread.controller.values import AttemptRecord, Outcome, RunDetail, RunSummary
+from outspread.errors import UserError
 
 AT = 1_790_000_000.0
 RUN = RunSummary("0123456789abcdef", "demo", "/src/demo", "ann", "done", AT, AT + 65, 77, 3, 1, 1, 1, 0)
@@ -72,3 +75,23 @@ def test_the_log_wanted_is_that_of_the_last_attempt_or_of_a_given_one() -> None:
     assert log_of(DETAIL, "a:b-1:t/bad", 1) is DETAIL.attempts[1]
     assert log_of(DETAIL, "a:b-1:t/bad", 3) is None
     assert log_of(DETAIL, "a:b-1:t/never", None) is None
+
+
+@pytest.mark.parametrize("wanted", ["t/bad", "a:t/ba...", "b-1:t/bad"])
+def test_a_job_may_be_named_by_a_filter(wanted: str) -> None:
+    assert log_of(DETAIL, wanted, None) is DETAIL.attempts[2]
+
+
+def test_a_filter_that_several_jobs_pass_says_which() -> None:
+    with pytest.raises(UserError, match=r"cannot show the log of t/: 4 jobs match: a:b-1:t/good, a:b-1:t/bad, "):
+        log_of(DETAIL, "t/", None)
+
+
+def test_samples_are_told_apart_by_their_number() -> None:
+    detail = RunDetail(RUN, tuple(attempt(f"a:b-1:t/x#{sample}", 1, Outcome.PASSED) for sample in (1, 2)), ())
+    assert log_of(detail, "t/x#2", None) is detail.attempts[1]
+
+
+def test_cancelled_jobs_are_counted_apart_from_those_aborted() -> None:
+    detail = RunDetail(RUN, (attempt("a:b-1:t/x", 1, Outcome.CANCELLED, reason="interrupted"),), ())
+    assert list(run_lines(detail))[1] == "3 jobs: 1 passed, 1 failed, 0 aborted, 1 cancelled, 0 skipped; seed 77"

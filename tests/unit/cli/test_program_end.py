@@ -1,3 +1,10 @@
+import errno
+import io
+import os
+import sys
+from pathlib import Path
+from typing import IO
+
 import pytest
 
 from outspread.cli.program_end import end_program
@@ -50,3 +57,49 @@ def test_without_an_exception_the_program_says(code: int) -> None:
     with pytest.raises(SystemExit) as caught:
         end_program(lambda: code, debug=False, how_to_debug="")
     assert caught.value.code == code
+
+
+class FullDevice(io.RawIOBase):
+    """Takes nothing, as a full disk does."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def write(self, data: object, /) -> int:
+        if os.path.samestat(os.fstat(self.fileno()), Path(os.devnull).stat()):
+            return len(bytes(data))  # type: ignore[call-overload]
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("length", [10, 100_000])
+def test_output_that_cannot_be_written_is_one_line(
+    length: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def program() -> int:
+        sys.stdout.write("x" * length)
+        return 0
+
+    with (tmp_path / "file").open("wb") as file, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", io.TextIOWrapper(io.BufferedWriter(FullDevice(file))))
+        with pytest.raises(SystemExit) as caught:
+            end_program(program, debug=False, how_to_debug="")
+        sys.stdout.close()
+    assert caught.value.code == 1
+    assert capsys.readouterr().err == "error: cannot write to standard output: No space left on device\n"
+
+
+def test_closed_output_is_said_before_anything_is_done(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", None)
+        with pytest.raises(SystemExit) as caught:
+            end_program(lambda: pytest.fail("was called"), debug=False, how_to_debug="")
+    assert caught.value.code == 1
+    assert capsys.readouterr().err == "error: cannot write to standard output: it is closed\n"
