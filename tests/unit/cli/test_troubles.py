@@ -1,5 +1,5 @@
-from outspread.cli.troubles import Trace, Troubles, trace_of
-from outspread.controller.values import AttemptFinished, Outcome, Report
+from outspread.cli.troubles import DETAILED, Trace, Troubles, trace_of
+from outspread.controller.values import ArtifactsFetched, AttemptFinished, Level, Outcome, Report, StepFinished, Verb
 
 
 def told(events: list[Report]) -> Troubles:
@@ -50,3 +50,19 @@ def test_an_endless_line_is_cut() -> None:
     (line,) = trace_of("y" * 5000).lines
     assert len(line) < 2100
     assert line.endswith("(... 3000 more)")
+
+
+def test_traces_are_kept_of_those_only_that_are_shown_with_them() -> None:
+    steps: list[Report] = [
+        StepFinished(
+            1.0, Verb.EXECUTE, Level.TASK, f"j{number}", "s", "", "a", "b", job=f"j{number}", outcome=Outcome.FAILED, output="x\n"
+        )
+        for number in range(DETAILED + 100)
+    ]
+    kept = [trouble.context for trouble in told(steps).all() if trouble.trace.lines]
+    assert kept == [*(f"j{number}" for number in range(DETAILED)), f"j{DETAILED + 99}"]
+
+
+def test_names_of_artifacts_cannot_harm_a_terminal() -> None:
+    troubles = told([ArtifactsFetched(1.0, "j", "s", 0, ("a\x1b[2J\nb",))])
+    assert troubles.missing_artifacts == {"j": ("a / b",)}
