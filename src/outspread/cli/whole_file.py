@@ -13,6 +13,11 @@ from outspread.errors import UserError
 
 def check_writable(file: Path) -> None:
     """Raise UserError when ``file`` could not be written: better before a run than after it."""
+    file = file.resolve()
+    if file.exists() and not file.is_file():
+        if file.is_dir() or not os.access(file, os.W_OK):
+            raise UserError(f"cannot write {file}: it is a directory or not writable")
+        return
     if not file.parent.is_dir() or not os.access(file.parent, os.W_OK):
         raise UserError(f"cannot write {file}: its directory does not exist or is not writable")
 

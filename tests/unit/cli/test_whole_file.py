@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from outspread.cli.whole_file import whole_file
+from outspread.cli.whole_file import check_writable, whole_file
+from outspread.errors import UserError
 
 
 def write(file: Path, content: bytes) -> None:
@@ -60,3 +61,12 @@ def test_after_an_error_all_is_as_it_was(tmp_path: Path) -> None:
         fail()
     assert [path.name for path in tmp_path.iterdir()] == ["old"]
     assert (tmp_path / "old").read_bytes() == b"before"
+
+
+def test_a_pipe_needs_no_directory_to_make_files_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) == pipe)
+    check_writable(pipe)
+    with pytest.raises(UserError, match=r"cannot write .*: its directory does not exist or is not writable"):
+        check_writable(tmp_path / "file")
