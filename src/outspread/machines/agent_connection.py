@@ -19,6 +19,11 @@ _LONGEST_S = 366 * 24 * 3600.0
 #: How much longer than the agent itself needs we wait for its word that a command was killed.
 _KILL_PATIENCE_S = agent.KILL_WITHIN_S + 20.0
 _READ_BYTES = 256 * 1024
+#: The machine's end may be anything: an agent's own frames are far smaller.
+_LARGEST_FRAME_BYTES = 16 * 1024 * 1024
+_END_BYTES = 6
+_ENDS = (agent.END_EXIT, agent.END_SIGNAL, agent.END_TIMED_OUT, agent.END_KILLED)
+_LONGEST_REASON_BYTES = 4000
 
 
 class Command(Struct, frozen=True):
@@ -62,10 +67,6 @@ class AgentConnection:
         self._lost = ""
         stream.setblocking(False)
         self._loop.add_reader(stream.fileno(), self._receive)
-
-    @property
-    def is_lost(self) -> bool:
-        return bool(self._lost)
 
     def close(self, why: str = "the connection was closed") -> None:
         """Close the stream, upon which the agent ends its command and itself. Idempotent."""
@@ -211,19 +212,25 @@ class AgentConnection:
             return
         self._incoming += piece
         while len(self._incoming) >= 5:  # a header
-            end = 5 + int.from_bytes(self._incoming[1:5], "big")
+            size_bytes = int.from_bytes(self._incoming[1:5], "big")
+            if size_bytes > _LARGEST_FRAME_BYTES:
+                self._lose(f"its agent announced a frame of {size_bytes} bytes")
+                return
+            end = 5 + size_bytes
             if len(self._incoming) < end:
                 return
             kind, payload = bytes(self._incoming[:1]), bytes(self._incoming[5:end])
             del self._incoming[:end]
             self._take(kind, payload)
+            if self._lost:
+                return
 
     def _take(self, kind: bytes, payload: bytes) -> None:
         if kind == agent.READY:
             if not self._ready.done():
                 self._ready.set_result(None)
         elif kind == agent.BROKEN:
-            self._lose(f"its agent failed: {payload.decode(errors='backslashreplace')}")
+            self._lose(f"its agent failed: {payload[:_LONGEST_REASON_BYTES].decode(errors='backslashreplace')}")
         elif self._running is not None:
             self._take_for(self._running, kind, payload)
 
@@ -233,6 +240,12 @@ class AgentConnection:
         elif kind == agent.TAKEN:
             running.unacknowledged -= int.from_bytes(payload, "big")
             running.acknowledged.set()
+            if running.unacknowledged < 0:
+                self._lose("its agent took more input than it was given")
+        elif running.ended.done():
+            self._lose("its agent ended a command twice")
+        elif kind == agent.END and (len(payload) != _END_BYTES or payload[:1] not in _ENDS):
+            self._lose("its agent told the end of a command in a way that makes no sense")
         elif kind == agent.END:
             survivors = int.from_bytes(payload[2:], "big")
             if survivors:
@@ -241,9 +254,11 @@ class AgentConnection:
                 running.ended.set_result(_script_end(payload[:1], payload[1]))
                 running.acknowledged.set()
         elif kind == agent.REFUSED:
-            text = payload.decode(errors="backslashreplace")
+            text = payload[:_LONGEST_REASON_BYTES].decode(errors="backslashreplace")
             running.ended.set_exception(ConnectionLostError(f"cannot start a command on {self._machine}: {text}"))
             running.acknowledged.set()
+        else:
+            self._lose(f"its agent sent a frame of unknown kind {kind!r}")
 
     def _pass_on(self, running: _Running, sink: OutputSink, piece: bytes) -> None:
         if running.sink_error is not None:

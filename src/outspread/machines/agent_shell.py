@@ -20,6 +20,8 @@ _BASH = "/bin/bash"
 #: How long moving files may take before the machine is taken for lost.
 _TRANSFER_LIMIT_S = 3600.0
 _ERROR_TEXT_BYTES = 4000
+#: The most that the index of a pattern takes, with its line break.
+_INDEX_BYTES = 8
 
 # $1: the value of TERM. What bash reads first is descriptor 3, so that no file on the machine is made or changed.
 _INTERACT = 'TERM=$1 exec "$BASH" --rcfile /proc/self/fd/3 -i'
@@ -177,11 +179,15 @@ def _why(end: ScriptEnd, said: _Tail) -> str:
 
 
 class _PackReply:
-    """Takes apart what ``_PACK`` writes: indexes of patterns without a match, an empty line, a tar."""
+    """Takes apart what ``_PACK`` writes: indexes of patterns without a match, an empty line, a tar.
+
+    The machine is not trusted: TarFormatError for what makes no sense.
+    """
 
     def __init__(self, writer: "TreeWriter", patterns: int) -> None:
-        from outspread.machines.tar_reader import TarReader
+        from outspread.machines.tar_reader import TarFormatError, TarReader
 
+        self._format_error = TarFormatError
         self.missing: list[int] = []
         self._writer = writer
         self._tar = TarReader()
@@ -192,12 +198,19 @@ class _PackReply:
         if self._header is not None:
             self._header += piece
             head, separator, piece = self._take_header(self._header)
+            if len(head) > self._patterns * _INDEX_BYTES:
+                raise self._format_error("the answer does not begin with the patterns that match nothing")
             if not separator:
                 return
-            self.missing = [index for index in map(int, head.split()) if index < self._patterns]
+            self.missing = [self._index(word) for word in head.split()]
             self._header = None
         for event in self._tar.feed(piece):
             self._writer.take(event)
+
+    def _index(self, word: bytes) -> int:
+        if not (word.isdigit() and int(word) < self._patterns):
+            raise self._format_error(f"the answer names {word[:30]!r} as a pattern that matches nothing")
+        return int(word)
 
     @staticmethod
     def _take_header(header: bytearray) -> tuple[bytes, bytes, bytes]:
