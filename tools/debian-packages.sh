@@ -12,6 +12,8 @@ need unshare util-linux
 need mount mount
 need setpriv util-linux
 need git git
+need sshd openssh-server
+need sudo sudo
 
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
