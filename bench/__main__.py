@@ -1,4 +1,4 @@
-"""``python -m bench [yardsticks|listing|sandbox|running]...``: measure, print, and fail when a bound is not kept."""
+"""``python -m bench [yardsticks|listing|sandbox|ssh|running]...``: measure, print, and fail when a bound is not kept."""
 
 import sys
 from pathlib import Path
@@ -7,6 +7,7 @@ from bench.listing import listing
 from bench.report import print_figure, print_heading
 from bench.running import running
 from bench.sandbox_shell import sandbox_shell
+from bench.ssh_shell import ssh_shell
 from bench.yardsticks import yardsticks
 
 
@@ -16,6 +17,7 @@ def main() -> int:
         "yardsticks": ("Yardsticks of this machine (medians)", yardsticks),
         "listing": ("Listing", lambda: listing(bin_dir)),
         "sandbox": ("A sandbox by itself", sandbox_shell),
+        "ssh": ("A machine over SSH by itself", ssh_shell),
         "running": ("Running in sandboxes", lambda: running(bin_dir)),
     }
     over = 0

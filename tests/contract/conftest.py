@@ -8,10 +8,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import pytest
+from tests.hosts.host import Host, why_no_hosts
 
 from outspread.machines.contract import Machine, MachineRequest, Shell
 from outspread.machines.local_shell import open_local_shell
 from outspread.machines.sandbox.backend import SandboxBackend
+from outspread.machines.ssh.shell import open_ssh_shell
+from outspread.machines.ssh.target import SshTarget
 from outspread.project.model import Backend, System
 
 OpenShell = Callable[[], AbstractAsyncContextManager[Shell]]
@@ -73,7 +76,25 @@ def no_groups_left() -> Callable[[Machine], None]:
     return check
 
 
-@pytest.fixture(params=["local", "sandbox"])
+@pytest.fixture(scope="module")
+def ssh_host() -> Iterator[Host]:
+    """A host with a Python, for the tests of one module."""
+    if reason := why_no_hosts():
+        pytest.skip(reason)
+    with Host() as host:
+        yield host
+
+
+@pytest.fixture(scope="module")
+def bare_ssh_host() -> Iterator[Host]:
+    """A host without one."""
+    if reason := why_no_hosts():
+        pytest.skip(reason)
+    with Host(python=False) as host:
+        yield host
+
+
+@pytest.fixture(params=["local", "sandbox", "ssh", "ssh-sudo", "ssh-no-python", "ssh-no-python-sudo"])
 def open_shell(request: pytest.FixtureRequest, new_request: Callable[..., MachineRequest]) -> OpenShell:
     """Open a shell of each kind, as an asynchronous context manager."""
 
@@ -94,7 +115,17 @@ def open_shell(request: pytest.FixtureRequest, new_request: Callable[..., Machin
         finally:
             await backend.discard(machine)
 
-    return {"local": open_local, "sandbox": open_sandbox}[request.param]
+    @asynccontextmanager
+    async def open_ssh() -> AsyncIterator[Shell]:
+        host: Host = request.getfixturevalue("bare_ssh_host" if "no-python" in request.param else "ssh_host")
+        username = "tester" if "sudo" in request.param else "root"
+        shell = await open_ssh_shell(SshTarget(host.address, host.port, username=username, password=host.password))
+        try:
+            yield shell
+        finally:
+            await shell.close()
+
+    return {"local": open_local, "sandbox": open_sandbox}.get(request.param, open_ssh)
 
 
 @pytest.fixture

@@ -147,7 +147,12 @@ def _be_init(view: RootView, name: str) -> None:
     """Be process 1 of the host until it reboots or is switched off. Never returns."""
     try:
         _enter(view, name)
-        sshd = os.posix_spawn("/usr/sbin/sshd", ["/usr/sbin/sshd", "-D", "-E", "/var/log/sshd.log"], _ENVIRONMENT)
+        sshd = os.posix_spawn(
+            "/usr/sbin/sshd",
+            ["/usr/sbin/sshd", "-D", "-E", "/var/log/sshd.log"],
+            _ENVIRONMENT,
+            setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),  # which Python ignores
+        )
         os.mkfifo(_POWER, 0o600)
         power = os.open(_POWER, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
         signal.signal(signal.SIGCHLD, lambda _number, _frame: None)

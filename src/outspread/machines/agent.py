@@ -63,7 +63,7 @@ SEPARATE_ERRORS = 2
 #: The command gets a terminal of its own, which is its standard input and output.
 ON_TERMINAL = 4
 
-WINDOW_BYTES = 512 * 1024
+WINDOW_BYTES = 2 * 1024 * 1024
 LARGEST_FRAME_BYTES = 256 * 1024 * 1024
 
 PIECE_BYTES = 64 * 1024
@@ -191,7 +191,7 @@ class Command:
                 os.close(pipe)
             raise
         self._deadline = time.monotonic() + limit_s
-        self._pidfd = _pidfd_open(self._pid)
+        self._pidfd = pidfd_open(self._pid)
         self._status = None  # type: int | None
         self._ended_by = b""
         self._survivors = 0
@@ -507,7 +507,8 @@ def _drain_in_background(pipes: dict[int, bytes], stream: int) -> None:
         os._exit(0)
 
 
-def _pidfd_open(pid: int) -> int:
+def pidfd_open(pid: int) -> int:
+    """Return a descriptor of a process. Raises OSError when the kernel (before Linux 5.3) has no such thing."""
     if hasattr(os, "pidfd_open"):  # Python 3.9
         return os.pidfd_open(pid)
     fd = ctypes.CDLL(None, use_errno=True).syscall(_SYS_PIDFD_OPEN, pid, 0)
@@ -567,7 +568,7 @@ def serve(stream: int, environment: dict[bytes, bytes], title: bytes = b"outspre
 
     ``title`` is what the process list shows.
     """
-    _show_as(title)
+    show_as(title)
     ctypes.CDLL(None).signal(_SIGINT, None)  # Python's own handler would end us with a KeyboardInterrupt
     os.set_inheritable(stream, False)
     os.set_blocking(stream, False)
@@ -587,7 +588,7 @@ def serve(stream: int, environment: dict[bytes, bytes], title: bytes = b"outspre
             return 0 if status == 0 else 1
 
 
-def _show_as(title: bytes) -> None:
+def show_as(title: bytes) -> None:
     """Change what the process list shows of us: a script's ``pkill python`` is not meant for its agent."""
     ctypes.CDLL(None).prctl(_PR_SET_NAME, title.split()[0], 0, 0, 0)
     with open("/proc/self/stat", "rb", 0) as file:

@@ -12,13 +12,13 @@ from msgspec import Struct
 
 from outspread.errors import ConnectionLostError
 from outspread.machines import agent
+from outspread.machines.byte_stream import ByteStream, SocketStream
 from outspread.machines.contract import OutputSink, ScriptEnd, WindowSize
 
 #: The longest limit that is sent: a year.
 _LONGEST_S = 366 * 24 * 3600.0
 #: How much longer than the agent itself needs we wait for its word that a command was killed.
 _KILL_PATIENCE_S = agent.KILL_WITHIN_S + 20.0
-_READ_BYTES = 256 * 1024
 #: The machine's end may be anything: an agent's own frames are far smaller.
 _LARGEST_FRAME_BYTES = 16 * 1024 * 1024
 _END_BYTES = 6
@@ -55,18 +55,16 @@ class _Running:
 class AgentConnection:
     """A stream with an agent at its other end. Belongs to one event loop, from ``open`` to ``close``."""
 
-    def __init__(self, stream: socket.socket, machine: str) -> None:
+    def __init__(self, stream: socket.socket | ByteStream, machine: str) -> None:
         """Take over ``stream``; ``machine`` is its name in errors."""
         self._machine = machine
-        self._stream = stream
+        self._stream = SocketStream(stream) if isinstance(stream, socket.socket) else stream
         self._loop = asyncio.get_running_loop()
         self._incoming = bytearray()
-        self._outgoing = bytearray()
         self._running: _Running | None = None
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._lost = ""
-        stream.setblocking(False)
-        self._loop.add_reader(stream.fileno(), self._receive)
+        self._stream.start(self._receive, self._lose)
 
     def close(self, why: str = "the connection was closed") -> None:
         """Close the stream, upon which the agent ends its command and itself. Idempotent."""
@@ -152,12 +150,12 @@ class AgentConnection:
         Ignored when the command is being killed: its end would not be heard of.
         """
         if not self._lost and self._running is not None and not self._running.is_being_killed:
-            self._loop.remove_reader(self._stream.fileno())
+            self._stream.hold()
 
     def take_output(self) -> None:
         """Undo ``hold_output``. Idempotent."""
         if not self._lost:
-            self._loop.add_reader(self._stream.fileno(), self._receive)
+            self._stream.resume()
 
     def _send_kill(self, running: _Running) -> None:
         running.is_being_killed = True
@@ -178,38 +176,10 @@ class AgentConnection:
             give_up.cancel()
 
     def _send(self, kind: bytes, payload: bytes = b"") -> None:
-        if self._lost:
-            return  # whoever waits is told by the future of the command
-        idle = not self._outgoing
-        self._outgoing += agent.frame(kind, payload)
-        if idle:
-            self._flush()
-            if self._outgoing:
-                self._loop.add_writer(self._stream.fileno(), self._flush)
+        if not self._lost:  # else whoever waits is told by the future of the command
+            self._stream.send(agent.frame(kind, payload))
 
-    def _flush(self) -> None:
-        try:
-            while self._outgoing:
-                sent = self._stream.send(self._outgoing)
-                del self._outgoing[:sent]
-        except BlockingIOError:
-            return
-        except OSError as error:
-            self._lose(f"the stream broke: {error.strerror}")
-            return
-        self._loop.remove_writer(self._stream.fileno())
-
-    def _receive(self) -> None:
-        try:
-            piece = self._stream.recv(_READ_BYTES)
-        except BlockingIOError:
-            return
-        except OSError as error:
-            self._lose(f"the stream broke: {error.strerror}")
-            return
-        if not piece:
-            self._lose("its agent is gone")
-            return
+    def _receive(self, piece: bytes) -> None:
         self._incoming += piece
         while len(self._incoming) >= 5:  # a header
             size_bytes = int.from_bytes(self._incoming[1:5], "big")
@@ -277,8 +247,6 @@ class AgentConnection:
             return
         self._lost = why
         if not self._loop.is_closed():
-            self._loop.remove_reader(self._stream.fileno())
-            self._loop.remove_writer(self._stream.fileno())
             if not self._ready.done():
                 self._ready.set_exception(self._lost_error())
                 self._ready.exception()  # seen: nobody needs to have waited for it

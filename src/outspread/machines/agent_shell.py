@@ -1,15 +1,18 @@
-"""The way into a machine that has an agent: scripts, trees in and paths out. How to reboot is for each kind of machine.
+"""The way into a machine that runs commands for us: scripts, trees in and paths out. How to reboot is for each kind of machine.
 
 The bash programs here get directories and patterns as arguments, never as part of their text.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from msgspec import Struct
+
 from outspread.errors import ConnectionLostError, InfrastructureError, UserError
-from outspread.machines.agent_connection import AgentConnection, Command
+from outspread.machines.agent_connection import Command
+from outspread.machines.command_runner import CommandRunner
 from outspread.machines.contract import FetchedPaths, OutputSink, ScriptEnd, Terminal
 
 if TYPE_CHECKING:  # imported when something is fetched
@@ -44,13 +47,15 @@ cd -- "$directory" || exit
 exec tar -x -p --numeric-owner "$@" -f -
 """
 
-# $1: the directory, $2...: patterns. Writes the indexes of patterns without a match, an empty line, then a tar.
+# $1: the directory, $2: an option for tar or nothing, $3...: patterns.
+# Writes the indexes of patterns without a match, an empty line, then a tar.
 # tar leaves names as they are (-P): what leads outside is refused here, not renamed there.
 # An empty IFS leaves pathname expansion as the only thing that happens to an unquoted pattern.
 _PACK = rf"""
 export LC_ALL=C PATH="$PATH:/usr/sbin:/usr/bin:/sbin:/bin"
 cd -- "$1" || exit {_NO_DIRECTORY}
-shift
+option=$2
+shift 2
 shopt -s nullglob
 IFS=
 found=()
@@ -68,17 +73,27 @@ for pattern; do
 done
 echo
 [ "${{#found[@]}}" = 0 ] && exit 0
-printf '%s\0' "${{found[@]}}" | tar -c -P --null -T - -f -
+printf '%s\0' "${{found[@]}}" | tar -c -P $option --null -T - -f -
 status=${{PIPESTATUS[1]}}
 [ "$status" = 1 ] && exit 0 # a file changed while it was read
 exit "$status"
 """
 
 
-class AgentShell:
-    """The Shell contract over an agent's stream, but for ``reboot``."""
+class FetchPacking(Struct, frozen=True):
+    """How what is fetched is packed: ``option`` tells tar there; ``unpack`` returns here, piece by piece, the archive.
 
-    def __init__(self, connection: AgentConnection, machine: str, *, keeps_owners: bool = True) -> None:
+    ``unpack`` raises TarFormatError when what it is given was not packed so.
+    """
+
+    option: str
+    unpack: Callable[[bytes], Iterable[bytes]]
+
+
+class AgentShell:
+    """The Shell contract over whatever runs commands on the machine, but for ``reboot``."""
+
+    def __init__(self, connection: CommandRunner, machine: str, *, keeps_owners: bool = True) -> None:
         """``machine`` is its name in errors; ``keeps_owners`` is false where only one user exists."""
         self._connection = connection
         self._machine = machine
@@ -107,11 +122,16 @@ class AgentShell:
 
     async def send_tree(self, archive: IO[bytes], directory: str) -> None:
         """Unpack ``archive`` under ``directory``, which must be missing or empty."""
-        options = () if self._keeps_owners else ("--no-same-owner",)
+        archive.seek(0)
+        await self._unpack(archive, directory)
+
+    async def _unpack(self, packed: IO[bytes], directory: str, *options: str) -> None:
+        """Unpack what ``packed`` still has to give; ``options`` tell tar how it is packed."""
+        if not self._keeps_owners:
+            options += ("--no-same-owner",)
         command = Command(argv=(_BASH, "-c", _UNPACK, "bash", directory, *options), kill_after_s=_TRANSFER_LIMIT_S)
         said = _Tail()
-        archive.seek(0)
-        end = await self._connection.run(command, output=said.add, stdin=archive)
+        end = await self._connection.run(command, output=said.add, stdin=packed)
         if end.exit_code == _OCCUPIED:
             raise UserError(
                 f"cannot send the project to {self._machine}: {directory} exists there and is not an empty directory",
@@ -125,15 +145,16 @@ class AgentShell:
         from outspread.machines.tar_reader import TarFormatError
         from outspread.machines.tree_writer import TreeWriter
 
+        packing = self._fetch_packing()
         command = Command(
-            argv=(_BASH, "-c", _PACK, "bash", directory, *patterns),
+            argv=(_BASH, "-c", _PACK, "bash", directory, packing.option, *patterns),
             kill_after_s=_TRANSFER_LIMIT_S,
             separate_errors=True,
         )
         said = _Tail()
         what = f"cannot fetch {', '.join(patterns)} from {directory} on {self._machine}"
         with TreeWriter(destination) as writer:
-            reply = _PackReply(writer, len(patterns))
+            reply = _PackReply(writer, len(patterns), packing.unpack)
             try:
                 end = await self._connection.run(command, output=reply.feed, errors=said.add)
                 if end.exit_code == _NO_DIRECTORY:
@@ -152,6 +173,10 @@ class AgentShell:
             missing=tuple(patterns[index] for index in reply.missing),
             refused=tuple(writer.refused),
         )
+
+    def _fetch_packing(self) -> FetchPacking:
+        """Return how what is fetched is packed on its way: not at all."""
+        return FetchPacking("", lambda piece: (piece,))
 
     async def close(self) -> None:
         """Let go of the machine."""
@@ -184,7 +209,7 @@ class _PackReply:
     The machine is not trusted: TarFormatError for what makes no sense.
     """
 
-    def __init__(self, writer: "TreeWriter", patterns: int) -> None:
+    def __init__(self, writer: "TreeWriter", patterns: int, unpack: Callable[[bytes], Iterable[bytes]]) -> None:
         from outspread.machines.tar_reader import TarFormatError, TarReader
 
         self._format_error = TarFormatError
@@ -192,6 +217,7 @@ class _PackReply:
         self._writer = writer
         self._tar = TarReader()
         self._patterns = patterns
+        self._unpack = unpack
         self._header: bytearray | None = bytearray()
 
     def feed(self, piece: bytes) -> None:
@@ -204,8 +230,9 @@ class _PackReply:
                 return
             self.missing = [self._index(word) for word in head.split()]
             self._header = None
-        for event in self._tar.feed(piece):
-            self._writer.take(event)
+        for unpacked in self._unpack(piece):
+            for event in self._tar.feed(unpacked):
+                self._writer.take(event)
 
     def _index(self, word: bytes) -> int:
         if not (word.isdigit() and int(word) < self._patterns):

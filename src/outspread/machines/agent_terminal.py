@@ -1,16 +1,17 @@
-"""Join a person's terminal to a command that an agent runs on a terminal of the machine."""
+"""Join a person's terminal to a command that runs on a terminal of the machine."""
 
 import asyncio
 from collections import deque
 
-from outspread.machines.agent_connection import AgentConnection, Command
+from outspread.machines.agent_connection import Command
+from outspread.machines.command_runner import CommandRunner
 from outspread.machines.contract import ScriptEnd, Terminal, WindowSize
 
 #: How many pieces of output may wait for the terminal before no more are taken from the machine.
 _WAITING_LIMIT_PIECES = 16
 
 
-async def run_on_terminal(connection: AgentConnection, command: Command, terminal: Terminal) -> ScriptEnd:
+async def run_on_terminal(connection: CommandRunner, command: Command, terminal: Terminal) -> ScriptEnd:
     """Run ``command``, which has a ``window``, to its end, all its output shown. A terminal that is gone ends it."""
     screen = _Screen(connection, terminal)
     helpers = [asyncio.create_task(screen.show()), asyncio.create_task(_pass_keys(connection, terminal))]
@@ -28,7 +29,7 @@ async def run_on_terminal(connection: AgentConnection, command: Command, termina
     return end
 
 
-async def _pass_keys(connection: AgentConnection, terminal: Terminal) -> None:
+async def _pass_keys(connection: CommandRunner, terminal: Terminal) -> None:
     try:
         while news := await terminal.read():
             if isinstance(news, WindowSize):
@@ -43,7 +44,7 @@ async def _pass_keys(connection: AgentConnection, terminal: Terminal) -> None:
 class _Screen:
     """Shows output at the pace of the terminal; the machine waits for a slow one."""
 
-    def __init__(self, connection: AgentConnection, terminal: Terminal) -> None:
+    def __init__(self, connection: CommandRunner, terminal: Terminal) -> None:
         self._connection = connection
         self._terminal = terminal
         self._waiting: deque[bytes] = deque()

@@ -11,7 +11,7 @@ from outspread.machines.tree_writer import TreeWriter
 
 def missing(tmp_path: Path, *pieces: bytes, patterns: int = 3) -> list[int]:
     with TreeWriter(tmp_path) as writer:
-        reply = _PackReply(writer, patterns)
+        reply = _PackReply(writer, patterns, lambda piece: (piece,))
         for piece in pieces:
             reply.feed(piece)
         assert reply.finish() == 0
