@@ -19,6 +19,8 @@ _STEADY_S = 60.0
 _HEARD_EVERY_S = 20.0
 #: How long a goodbye may take: the agent ends what still runs.
 _GOODBYE_S = 5.0
+#: How long the other side may take to see that a connection is closed.
+_CLOSING_S = 1.0
 
 
 class AnchoredStream:
@@ -92,14 +94,15 @@ class AnchoredStream:
 
     async def _say_goodbye(self) -> None:
         link, self._link = self._link, None
-        if link is not None:
-            link.put(wire.GOODBYE)
-            try:
+        try:
+            if link is not None:
+                link.put(wire.GOODBYE)
                 async with asyncio.timeout(_GOODBYE_S):
                     await link.ended.wait()
-            except TimeoutError:
-                link.close()
-        await drop(self.connection)
+        except TimeoutError:
+            pass  # then it has to notice by itself
+        finally:
+            await drop(self.connection)
 
     # --- what comes -------------------------------------------------------------------------------------------------
 
@@ -162,11 +165,13 @@ class AnchoredStream:
 
 async def drop(connection: asyncssh.SSHClientConnection) -> None:
     """Close a connection; one that is dead already is not waited for."""
-    connection.close()
     try:
-        async with asyncio.timeout(1):
+        connection.close()
+        async with asyncio.timeout(_CLOSING_S):
             await connection.wait_closed()
     except TimeoutError:
+        pass
+    finally:
         connection.abort()
 
 
