@@ -36,3 +36,7 @@ class InfrastructureError(OutspreadError):
 
 class ConnectionLostError(InfrastructureError):
     """The way into a machine broke while it was in use; the machine must be taken for lost."""
+
+
+class NotReadyError(ConnectionLostError):
+    """A machine does not answer: it may still be booting, or be gone."""

@@ -51,6 +51,22 @@ def test_a_machine_is_got_used_and_given_back(
     asyncio.run(main())
 
 
+def test_what_is_known_before_is_enough_to_give_back_what_was_never_got(backend: MachineBackend, new_request: NewRequest) -> None:
+    async def main() -> None:
+        request = new_request()
+        draft = backend.draft(request)
+        assert (draft.machine_id, draft.backend, draft.backend_type, draft.system, draft.address) == (
+            request.machine_id,
+            request.backend.name,
+            request.backend.type,
+            request.system.name,
+            "",
+        )
+        await backend.discard(draft)
+
+    asyncio.run(main())
+
+
 def test_several_at_once_do_not_see_one_another(backend: MachineBackend, new_request: NewRequest) -> None:
     async def main() -> None:
         machines = await asyncio.gather(*(backend.allocate(new_request(), ignore) for _ in range(3)))

@@ -9,16 +9,22 @@ from outspread.machines.contract import MachineBackend
 #: A package offers ``TYPE = "module:Class"`` in this group; the class is called without arguments.
 ENTRY_POINT_GROUP = "outspread.backends"
 
+_OURS = frozenset({"adhoc", "sandbox"})
+
 #: Types that a spread.yaml may well name, although this version has no machines for them.
-_KNOWN_ELSEWHERE = frozenset({"adhoc", "google", "humbox", "linode", "lxd", "openstack", "qemu", "testflinger"})
+_KNOWN_ELSEWHERE = frozenset({"google", "humbox", "linode", "lxd", "openstack", "qemu", "testflinger"})
 
 
 def backend_for(backend_type: str) -> MachineBackend:
     """Return a new backend of this type; raises UserError when there is none."""
-    if backend_type == "sandbox":  # not through its entry point: importlib.metadata costs 30 ms
+    if backend_type == "sandbox":  # ours not through their entry points: importlib.metadata costs 30 ms
         from outspread.machines.sandbox.backend import SandboxBackend
 
         return SandboxBackend()
+    if backend_type == "adhoc":
+        from outspread.machines.adhoc.backend import AdhocBackend
+
+        return AdhocBackend()
     plugged_in = _entry_points()
     if backend_type in plugged_in:
         return plugged_in[backend_type]()
@@ -27,13 +33,13 @@ def backend_for(backend_type: str) -> MachineBackend:
             f"cannot use a backend of type {backend_type}: it is not available in this version",
             hint=f"run with --sandbox, or install a package that offers it in the entry-point group {ENTRY_POINT_GROUP}",
         )
-    offered = ", ".join(sorted({"sandbox", *plugged_in}))
+    offered = ", ".join(sorted({*_OURS, *plugged_in}))
     raise UserError(f"cannot use a backend of type {backend_type}: there is none", hint=f"the types are {offered}")
 
 
 def plugged_in_types() -> frozenset[str]:
-    """Return the types that installed packages offer, beyond those that Spread knows."""
-    return frozenset(_entry_points())
+    """Return the types that other packages offer."""
+    return frozenset(_entry_points()) - _OURS
 
 
 def _entry_points() -> dict[str, Callable[[], MachineBackend]]:

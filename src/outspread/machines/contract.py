@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Protocol
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from outspread.project.model import Backend, System
+from outspread.project.timeouts import DEFAULT_KILL_S, DEFAULT_WARN_S
 
 #: Called with each piece of output as it arrives, stdout and stderr merged, bytes untouched.
 OutputSink = Callable[[bytes], None]
@@ -28,7 +29,9 @@ class MachineRequest(Struct, frozen=True):
     root: str  # project directory on this host, for local scripts
     backend: Backend
     system: System
-    password: str = ""  # session password, where the system has none of its own
+    password: str = ""  # the system's own, or else that of the session
+    warn_after_s: float = DEFAULT_WARN_S  # limits of scripts on this host
+    kill_after_s: float = DEFAULT_KILL_S
 
 
 class Machine(Struct, frozen=True):
@@ -42,7 +45,13 @@ class Machine(Struct, frozen=True):
     address: str = ""
     username: str = ""
     password: str = ""
+    key: str = ""  # a private key to log in with, and what it is locked with
+    key_password: str = ""
     data: dict[str, str] = {}  # the backend's own notes (pids, instance ids)
+
+    def without_secrets(self) -> "Machine":
+        """Return what of it may be recorded."""
+        return structs.replace(self, password="", key="", key_password="")
 
     def __str__(self) -> str:
         name = f"{self.backend}:{self.system}"
@@ -154,6 +163,13 @@ class MachineBackend(Protocol):
     An instance serves one process; constructing one touches nothing.
     """
 
+    #: Whether a machine lives on when the process that got it ends without giving it back.
+    machines_live_on: bool
+
+    def draft(self, request: MachineRequest) -> Machine:
+        """Return what is known of the machine before it is asked for: enough to give back what a broken allocation left."""
+        ...
+
     async def allocate(self, request: MachineRequest, progress: ProgressSink) -> Machine:
         """Get a machine. Raises InfrastructureError (``retry`` says whether asking again may help) or UserError.
 
@@ -162,7 +178,11 @@ class MachineBackend(Protocol):
         ...
 
     async def connect(self, machine: Machine) -> Shell:
-        """Open the way in; raises ConnectionLostError when the machine is not there."""
+        """Open the way in, in a single try.
+
+        Raises NotReadyError when the machine does not answer, as one that still boots does not, and ConnectionLostError
+        when waiting for it would not help.
+        """
         ...
 
     async def discard(self, machine: Machine) -> None:

@@ -6,8 +6,13 @@ import pytest
 
 from outspread.errors import UserError
 from outspread.machines import backends
+from outspread.machines.adhoc.backend import AdhocBackend
 from outspread.machines.contract import MachineBackend
 from outspread.machines.sandbox.backend import SandboxBackend
+
+
+def test_adhoc_is_ours() -> None:
+    assert isinstance(backends.backend_for("adhoc"), AdhocBackend)
 
 
 def test_the_sandbox_is_ours() -> None:
@@ -15,7 +20,7 @@ def test_the_sandbox_is_ours() -> None:
     assert backends.backend_for("sandbox") is not backends.backend_for("sandbox")
 
 
-@pytest.mark.parametrize("known", ["google", "lxd", "qemu", "adhoc", "linode", "openstack", "testflinger", "humbox"])
+@pytest.mark.parametrize("known", ["google", "lxd", "qemu", "linode", "openstack", "testflinger", "humbox"])
 def test_a_type_of_spread_that_is_not_here_yet_says_what_to_do(known: str) -> None:
     with pytest.raises(UserError, match=f"{known}: it is not available in this version") as caught:
         backends.backend_for(known)

@@ -116,8 +116,14 @@ class SandboxShell(AgentShell):
 class SandboxBackend:
     """Machines that are throw-away views of this host, or of a root tree that a system names with ``image``."""
 
+    machines_live_on = False
+
     def __init__(self) -> None:
         self._sandboxes: dict[str, _Sandbox] = {}
+
+    def draft(self, request: MachineRequest) -> Machine:
+        """Return the names of a sandbox to be: its keeper is found by them."""
+        return Machine(request.machine_id, request.backend.name, request.backend.type, request.system.name)
 
     async def allocate(self, request: MachineRequest, progress: ProgressSink) -> Machine:
         """Make a sandbox; it is gone again when this raises."""

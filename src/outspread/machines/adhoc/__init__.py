@@ -1,0 +1,1 @@
+"""The ``adhoc`` backend: machines that a project's own scripts get and give back."""

@@ -1,0 +1,1 @@
+"""Machines that outlive a run, noted in a file beside the project as Spread notes them."""
