@@ -1,11 +1,15 @@
 """Run what was selected, with every way of showing it told of the beginning, the middle and the end."""
 
+import contextlib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from outspread.cli.held_output import HeldOutput
+from outspread.cli.keep_wish import KeepWish
+from outspread.cli.keepable import machines_may_be_left, refuse_what_cannot_be_kept
+from outspread.cli.open_book import open_book
 from outspread.cli.program_end import leave_broken_pipe
 from outspread.cli.renderer import Renderer
 from outspread.cli.run_here import run_here
@@ -13,6 +17,12 @@ from outspread.cli.selection import Selection
 from outspread.controller.tally import Tally
 from outspread.controller.values import ArtifactsFetched, Report, RunFinished, RunOptions
 from outspread.errors import UserError
+
+
+def say_aside(text: str) -> None:
+    """Tell people something that is no part of the output; that nobody reads it any more is no reason to stop."""
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)
 
 
 class RunEnd(NamedTuple):
@@ -45,35 +55,54 @@ class Verdict:
 
 
 def carry_out(
-    selection: Selection, options: RunOptions, renderers: Sequence[Renderer], *, artifacts: str, out: HeldOutput
+    selection: Selection,
+    options: RunOptions,
+    renderers: Sequence[Renderer],
+    *,
+    artifacts: str,
+    keep: KeepWish,
+    out: HeldOutput,
+    say: Callable[[str], None] = say_aside,
+    discard_command: str = "",
 ) -> RunEnd:
     """Run the selected jobs in this process; ``artifacts`` is the directory to keep them in, or "".
 
-    ``out`` is where the renderers print.
+    ``out`` is where the renderers print; ``say`` tells people why nothing happens yet. ``discard_command`` gives back machines
+    that a killed run leaves behind.
     """
-    interrupted = False
+    if keep.reuse:
+        refuse_what_cannot_be_kept(selection)
+    elif options.abend and machines_may_be_left(selection):
+        say_aside("warning: machines are given back at the end all the same; to keep them for a look, reuse them")
+    interrupts = 0
     verdict = Verdict()
 
     def note_interrupt() -> None:
-        nonlocal interrupted
-        interrupted = True
+        nonlocal interrupts
+        interrupts += 1
         _show_cursor()
-        print("interrupted: ending what runs and giving machines back; once more to leave at once", file=sys.stderr)
+        if interrupts == 1:
+            say_aside("interrupted: ending what runs and giving machines back; once more to leave at once")
+        elif discard_command:
+            say_aside(f"left at once; this gives back what is left: {discard_command}")
 
     try:
-        run_here(
-            selection.project,
-            selection.jobs,
-            options,
-            host=selection.host,
-            renderers=[verdict, *renderers],
-            artifacts_dir=_made(artifacts) if artifacts else None,
-            on_interrupt=note_interrupt,
-            out=out,
-        )
+        with open_book(Path(selection.project.root), keep, say=say) as book:
+            run_here(
+                selection.project,
+                selection.jobs,
+                options,
+                host=selection.host,
+                renderers=[verdict, *renderers],
+                artifacts_dir=_made(artifacts) if artifacts else None,
+                on_interrupt=note_interrupt,
+                out=out,
+                kept=book,
+                password=keep.password,
+            )
     except BrokenPipeError:
         leave_broken_pipe()
-    return RunEnd(verdict.passed and not interrupted, interrupted)
+    return RunEnd(verdict.passed and not interrupts, bool(interrupts))
 
 
 def _show_cursor() -> None:

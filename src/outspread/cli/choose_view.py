@@ -16,9 +16,18 @@ def is_lively(environment: Mapping[str, str], *, terminal: bool) -> bool:
 
 
 def choose_view(
-    out: TextIO, *, again: tuple[str, ...], verbosity: int, restoring: bool = False, is_recorded: Callable[[], bool]
+    out: TextIO,
+    *,
+    again: tuple[str, ...],
+    verbosity: int,
+    restoring: bool = False,
+    may_leave_machines: bool = False,
+    is_recorded: Callable[[], bool],
 ) -> Renderer:
-    """Return the view for people: live on a terminal, plain elsewhere. The parameters are those of ``EndReport``."""
+    """Return the view for people: live on a terminal, plain elsewhere. The parameters are those of ``EndReport``.
+
+    With ``may_leave_machines`` it says beforehand how to give them back if the run is killed.
+    """
     github = None
     if on_github_actions(os.environ):
         import secrets
@@ -30,10 +39,10 @@ def choose_view(
 
         from outspread.cli.live_view import LiveView
 
-        return LiveView(Console(file=out, highlight=False), report, verbosity=verbosity)
+        return LiveView(Console(file=out, highlight=False), report, verbosity=verbosity, may_leave_machines=may_leave_machines)
     from outspread.cli.plain_view import PlainView
 
-    return PlainView(out, report, verbosity=verbosity)
+    return PlainView(out, report, verbosity=verbosity, may_leave_machines=may_leave_machines)
 
 
 def stdout_for(errors: str) -> TextIO:

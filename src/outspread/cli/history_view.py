@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from outspread.cli.job_lines import OUTCOME_WORDS, one_line, run_name
 from outspread.cli.spans import span
 from outspread.cli.troubles import trace_of
-from outspread.controller.values import AttemptRecord, Outcome, RunDetail, RunSummary
+from outspread.controller.values import AttemptRecord, MachineEntry, MachineState, Outcome, RunDetail, RunSummary
 from outspread.errors import UserError
 from outspread.project.job_filter import JobFilter
 
@@ -50,6 +50,16 @@ def run_lines(detail: RunDetail) -> Iterator[str]:
     if detail.unattempted:
         yield ""
         yield from (f"never begun  {job}" for job in detail.unattempted)
+    left = [machine for machine in detail.machines if not machine.run_alive]
+    if left:
+        yield ""
+        yield from (_machine(machine) for machine in left)
+        yield f"to give them back: outspread discard --run {run_name(run.run_id)}"
+
+
+def _machine(machine: MachineEntry) -> str:
+    what = "kept" if machine.state is MachineState.KEPT else "left behind"
+    return f"{what}  {machine.server or f'{machine.backend}:{machine.system}, which was asked for'}"
 
 
 def log_of(detail: RunDetail, job: str, attempt: int | None) -> AttemptRecord | None:

@@ -4,14 +4,17 @@ from outspread.cli.spans import span
 from outspread.cli.terminal_text import shown_text
 from outspread.controller.values import (
     AttemptFinished,
+    ContentKept,
     ContentPacked,
     ContentSent,
     MachineAllocated,
     MachineConnected,
     MachineDiscarding,
     MachineFailed,
+    MachineKept,
     MachineProgress,
     MachineRequested,
+    MachineReused,
     Outcome,
     RebootRequested,
     Report,
@@ -63,6 +66,8 @@ def machine_line(event: Report, verbosity: int) -> str:
             return f"shell {_WHEN[occasion]} {DOING[event.verb]} {context} on {server}; exit to go on"
         case ShellClosed(context=context, reason=reason) if reason:
             return f"shell for {context}: {one_line(reason)}"
+        case MachineKept(server=server, address=address):
+            return f"{server}: kept at {address}"
         case RunningLate(server=server, context=context):
             return f"{server}: {DOING[event.verb]} {context} is running late: {one_line(event.excerpt)}"
     return _detail(event, verbosity) if verbosity else ""
@@ -80,6 +85,11 @@ def run_line(event: RunStarted) -> str:
     return f"run {run_name(event.run_id)}: {jobs} of {event.project}{seed}"
 
 
+def discard_line(run_id: str) -> str:
+    """Return how the machines of a run are given back when it could not do so itself."""
+    return f"if killed, give its machines back with: outspread discard --run {run_name(run_id)}"
+
+
 def one_line(text: str) -> str:
     """Return ``text`` made fit to be shown on one line."""
     return " / ".join(line.strip() for line in shown_text(text).split("\n") if line.strip())
@@ -89,18 +99,6 @@ def _detail(event: Report, verbosity: int) -> str:
     match event:
         case ContentPacked(size_bytes=size):
             return f"project packed: {size / 1024:.0f} KiB"
-        case MachineRequested(backend=backend, system=system):
-            return f"{backend}:{system}: allocating"
-        case MachineProgress(backend=backend, system=system, text=text):
-            return f"{backend}:{system}: {one_line(text)}"
-        case MachineAllocated(server=server):
-            return f"{server}: allocated"
-        case MachineConnected(server=server, address=address):
-            return f"{server}: connected at {address}"
-        case ContentSent(server=server):
-            return f"{server}: sending project"
-        case MachineDiscarding(server=server):
-            return f"{server}: discarding"
         case RebootRequested(server=server, context=context):
             return f"{server}: rebooting for {context}"
         case SeatClosed(reason=reason) if reason:
@@ -110,5 +108,27 @@ def _detail(event: Report, verbosity: int) -> str:
         case StepFinished(server=server, context=context, output=output) if verbosity > 1 and output.strip():
             shown = "".join(f"\n  | {line}".rstrip(" ") for line in shown_text(output).strip("\n").split("\n"))
             return f"{server}: output of {DOING[event.verb]} {context}:{shown}"
+        case _:
+            return _machine_detail(event)
+
+
+def _machine_detail(event: Report) -> str:
+    match event:
+        case MachineRequested(backend=backend, system=system):
+            return f"{backend}:{system}: allocating"
+        case MachineProgress(backend=backend, system=system, text=text):
+            return f"{backend}:{system}: {one_line(text)}"
+        case MachineAllocated(server=server):
+            return f"{server}: allocated"
+        case MachineReused(server=server):
+            return f"{server}: using it again"
+        case MachineConnected(server=server, address=address):
+            return f"{server}: connected at {address}"
+        case ContentSent(server=server):
+            return f"{server}: sending project"
+        case ContentKept(server=server):
+            return f"{server}: using the project that is there"
+        case MachineDiscarding(server=server):
+            return f"{server}: discarding"
         case _:
             return ""

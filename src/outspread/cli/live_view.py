@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from outspread.cli.end_report import EndReport
-from outspread.cli.job_lines import DOING, job_line, machine_line, run_line
+from outspread.cli.job_lines import DOING, discard_line, job_line, machine_line, run_line
 from outspread.cli.live_lines import LiveLines
 from outspread.cli.spans import span
 from outspread.cli.terminal_text import shown_text
@@ -25,7 +25,9 @@ from outspread.controller.values import (
     MachineDiscarding,
     MachineFailed,
     MachineGone,
+    MachineKept,
     MachineRequested,
+    MachineReused,
     Outcome,
     RebootRequested,
     Report,
@@ -80,11 +82,18 @@ class LiveView:
     """
 
     def __init__(
-        self, console: Console, report: EndReport, *, verbosity: int = 0, clock: Callable[[], float] = time.time
+        self,
+        console: Console,
+        report: EndReport,
+        *,
+        verbosity: int = 0,
+        may_leave_machines: bool = False,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._console = console
         self._report = report
         self._verbosity = verbosity
+        self._may_leave_machines = may_leave_machines
         self._clock = clock
         self._progress = Progress()
         self._rows: dict[str, Row] = {}  # by machine id
@@ -102,6 +111,8 @@ class LiveView:
                 self._progress = Progress(total=event.total_jobs, began_at=event.at, passed_word=self._report.passed_word)
                 self._print(run_line(event), "bold")
                 self._live.start(refresh=True)
+                if self._may_leave_machines:
+                    self._print(discard_line(event.run_id), "dim")
             case AttemptFinished():
                 self._attempt(event)
             case StepOutput():
@@ -138,14 +149,14 @@ class LiveView:
         match event:
             case MachineRequested(machine_id=machine_id, backend=backend, system=system):
                 self._rows[machine_id] = Row(f"{backend}:{system}", "allocating", event.at)
-            case MachineAllocated(machine_id=machine_id, server=server):
+            case MachineAllocated(machine_id=machine_id, server=server) | MachineReused(machine_id=machine_id, server=server):
                 self._ids[server] = machine_id
                 self._rows[machine_id] = Row(server, "connecting", event.at)
             case MachineConnected(machine_id=machine_id, server=server) | ContentSent(machine_id=machine_id, server=server):
                 self._rows[machine_id] = Row(server, "sending project", event.at)
             case MachineDiscarding(machine_id=machine_id, server=server):
                 self._rows[machine_id] = Row(server, "discarding", event.at)
-            case MachineGone(machine_id=machine_id) | MachineFailed(machine_id=machine_id):
+            case MachineGone(machine_id=machine_id) | MachineFailed(machine_id=machine_id) | MachineKept(machine_id=machine_id):
                 self._rows.pop(machine_id, None)
             case StepStarted(server=server):
                 self._set(server, f"{DOING[event.verb]} {_without_system(event.context, event.server)}", event.at)

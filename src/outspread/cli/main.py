@@ -12,6 +12,7 @@ from outspread.cli.program_end import end_program
 COMMANDS = {
     "list": "Print the names of jobs.",
     "run": "Run jobs, and show how they go.",
+    "discard": "Give back machines that outlived their run.",
     "history": "Look at earlier runs.",
     "completion": "Print what makes a shell complete commands.",
 }

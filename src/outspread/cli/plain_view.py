@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, TextIO
 
 from outspread.cli.end_report import EndReport
-from outspread.cli.job_lines import job_line, machine_line, run_line
+from outspread.cli.job_lines import discard_line, job_line, machine_line, run_line
 from outspread.cli.live_lines import LiveLines
 from outspread.cli.terminal_text import shown_text
 from outspread.controller.values import AttemptFinished, Report, RunStarted, ShellOpened, StepOutput
@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 class PlainView:
     """Writes to ``out``; from the first ``-v`` on also what happens to machines, from the second on each script."""
 
-    def __init__(self, out: TextIO, report: EndReport, *, verbosity: int = 0) -> None:
+    def __init__(self, out: TextIO, report: EndReport, *, verbosity: int = 0, may_leave_machines: bool = False) -> None:
         self._out = out
         self._report = report
         self._verbosity = verbosity
+        self._may_leave_machines = may_leave_machines
         self._total = 0
         self._live = LiveLines()
 
@@ -32,6 +33,8 @@ class PlainView:
             case RunStarted():
                 self._total = event.total_jobs
                 self._line(run_line(event))
+                if self._may_leave_machines:
+                    self._line(discard_line(event.run_id))
             case AttemptFinished():
                 digits = len(str(self._total))
                 self._line(f"[{self._report.outcomes.tried:{digits}}/{self._total}] {job_line(event)}")

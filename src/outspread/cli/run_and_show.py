@@ -7,6 +7,8 @@ from typing import NamedTuple
 from outspread.cli.carry_out import carry_out
 from outspread.cli.choose_view import choose_view, stdout_for
 from outspread.cli.held_output import HeldOutput
+from outspread.cli.keep_wish import KeepWish
+from outspread.cli.keepable import machines_may_be_left
 from outspread.cli.open_ledger import is_recording
 from outspread.cli.program_end import INTERRUPTED
 from outspread.cli.renderer import Renderer
@@ -23,11 +25,13 @@ class RunWish(NamedTuple):
     junit: str | None = None
     as_json: bool = False
     verbosity: int = 0
+    keep: KeepWish = KeepWish()
 
 
 def run_and_show(wish: RunWish) -> int:
     """Return the exit code: 0 when all passed, 1 when something did not, 130 when interrupted."""
     selection = select(wish.selection)
+    may_leave_machines = not wish.keep.reuse and machines_may_be_left(selection)
     renderers: list[Renderer] = []
     out = HeldOutput(stdout_for("replace"))
     if wish.as_json:
@@ -40,6 +44,7 @@ def run_and_show(wish: RunWish) -> int:
             again=options_for_again(wish),
             verbosity=wish.verbosity,
             restoring=wish.options.restore_only,
+            may_leave_machines=may_leave_machines,
             is_recorded=is_recording,
         )
         renderers.append(view)
@@ -47,7 +52,15 @@ def run_and_show(wish: RunWish) -> int:
         from outspread.cli.junit import JunitFile
 
         renderers.append(JunitFile(Path(wish.junit), selection.project.name, selection.jobs))
-    end = carry_out(selection, wish.options, renderers, artifacts=wish.artifacts or "", out=out)
+    end = carry_out(
+        selection,
+        wish.options,
+        renderers,
+        artifacts=wish.artifacts or "",
+        out=out,
+        keep=wish.keep,
+        discard_command="outspread discard --orphans" if may_leave_machines else "",
+    )
     if end.interrupted:
         return INTERRUPTED
     if not end.passed and wish.as_json:

@@ -16,6 +16,8 @@ ORDERS = ("random", "longest", "given")
 )
 @click.option("--repeat", type=click.IntRange(min=0), default=0, help="Run each job this many times more, while it passes.")
 @click.option("--workers", type=click.IntRange(min=0), default=0, help="Machines per system; 0: as the project says.")
+@click.option("--reuse", is_flag=True, help="Keep machines, and use those that are kept.")
+@click.option("--resend", is_flag=True, help="Send the project to kept machines again.")
 @click.option("--restore", is_flag=True, help="Run the restore scripts only.")
 @click.option("--abend", is_flag=True, help="Stop a machine's work at its first failure, without restoring.")
 @click.option("--debug", is_flag=True, help="Open a shell after a failing script.")
@@ -37,6 +39,8 @@ def command(
     order: str,
     repeat: int,
     workers: int,
+    reuse: bool,
+    resend: bool,
     restore: bool,
     abend: bool,
     debug: bool,
@@ -54,6 +58,7 @@ def command(
     Ends with 0 when all passed, 1 when any did not, 130 when interrupted. `outspread list` says what filters are.
     """
     from outspread.cli.alternatives import refuse_together, wanted_shells
+    from outspread.cli.keep_wish import KeepWish
     from outspread.cli.run_and_show import RunWish, run_and_show
     from outspread.cli.selection import Wish
     from outspread.controller.values import Order, RunOptions, ShellOccasion
@@ -67,6 +72,8 @@ def command(
         "restore": restore,
     }
     refuse_together(chosen.__getitem__, dash="--")
+    if resend and not reuse:
+        raise click.UsageError("--resend goes with --reuse")
     wish = Wish(
         filters, directory=directory, flavour=flavour, sandbox=sandbox, strict=strict, every_warning=verbose > 0, running=True
     )
@@ -82,4 +89,5 @@ def command(
         shells=tuple(map(ShellOccasion, wanted_shells(chosen.__getitem__))),
         live=live,
     )
-    return run_and_show(RunWish(wish, options, artifacts=artifacts, junit=junit, as_json=as_json, verbosity=verbose))
+    keep = KeepWish(reuse=reuse, resend=resend)
+    return run_and_show(RunWish(wish, options, artifacts=artifacts, junit=junit, as_json=as_json, verbosity=verbose, keep=keep))

@@ -21,6 +21,7 @@ from outspread.controller.embedded import EmbeddedController
 from outspread.controller.tally import Tally
 from outspread.controller.values import ContentPacked, Report, RunOptions, RunSpec
 from outspread.machines.backends import backend_for
+from outspread.machines.reuse.kept_machines import KeptMachines
 from outspread.project.content_rules import expanded_content_rules
 from outspread.project.environment import project_environment
 from outspread.project.host_commands import HostCommands
@@ -45,11 +46,13 @@ def run_here(
     artifacts_dir: Path | None,
     on_interrupt: Callable[[], None],
     out: HeldOutput,
+    kept: KeptMachines | None = None,
+    password: str = "",
 ) -> Tally:
     """Run ``jobs`` and return what came of them; every renderer is fed each event, then told the end.
 
-    The first interrupt (SIGINT, SIGTERM, SIGHUP) calls ``on_interrupt``, ends the run and gives machines back; a second one
-    ends the process at once: what is left of its machines ends by itself with it.
+    Each interrupt (SIGINT, SIGTERM, SIGHUP) calls ``on_interrupt``. The first one ends the run and gives machines back; a
+    second one ends the process at once. ``kept`` and ``password`` are for the ``Worker``.
     ``out`` is where renderers print; it is held while a shell has the terminal.
     """
     for backend in sorted({job.backend for job in jobs}):
@@ -63,7 +66,7 @@ def run_here(
     with contextlib.closing(content):
         audience.feed(ContentPacked(time.time(), content.size_bytes))
         try:
-            asyncio.run(_run(run, content, tally, audience, artifacts_dir, on_interrupt, LocalDesk(out)))
+            asyncio.run(_run(run, content, tally, audience, artifacts_dir, on_interrupt, LocalDesk(out), kept, password))
         finally:
             audience.finish(tally)
     return tally
@@ -105,6 +108,8 @@ async def _run(
     artifacts_dir: Path | None,
     on_interrupt: Callable[[], None],
     desk: LocalDesk,
+    kept: KeptMachines | None,
+    password: str,
 ) -> None:
     controller = EmbeddedController(open_ledger())
     worker = Worker(
@@ -115,16 +120,18 @@ async def _run(
         archive_of=lambda _: content.open(),
         artifacts=artifacts_dir,
         desk=desk,
+        kept=kept,
+        password=password,
     )
     cancelling: set[asyncio.Task[None]] = set()
 
     def interrupted(number: int) -> None:
+        with contextlib.suppress(OSError):  # whoever would be told is gone: a closed terminal, a broken pipe
+            on_interrupt()
         if cancelling:
             os._exit(128 + number)
         cancelling.add(asyncio.ensure_future(controller.cancel(run.run_id, "interrupted")))
         desk.leave()
-        with contextlib.suppress(OSError):  # whoever would be told is gone: a closed terminal, a broken pipe
-            on_interrupt()
 
     loop = asyncio.get_running_loop()
     for number in _INTERRUPT_SIGNALS:

@@ -1,9 +1,10 @@
-"""The flags of the ``spread`` script: those of canonical/spread and of spread-plus, and what of them is not offered yet."""
+"""The flags of the ``spread`` script: those of canonical/spread and of spread-plus, and what they ask for."""
 
 from typing import NamedTuple
 
 from outspread.cli.alternatives import refuse_together, wanted_shells
 from outspread.cli.go_flags import Flag, FlagKind, ParsedFlags
+from outspread.cli.keep_wish import KeepWish
 from outspread.errors import UserError
 
 SPREAD_FLAGS = (
@@ -37,16 +38,6 @@ SPREAD_FLAGS = (
     Flag("workers", FlagKind.INTEGER, "Machines per system, whatever the project says"),
 )
 
-#: Flags that are understood but cannot be obeyed by this version, with what helps meanwhile.
-NOT_OFFERED = {
-    "discard": "machines are given back at the end of each run",
-    "gc": "machines are given back at the end of each run",
-    "pass": "",
-    "resend": "",
-    "reuse": "",
-    "reuse-pid": "",
-}
-
 
 class SpreadCall(NamedTuple):
     """What the command line of ``spread`` asks for."""
@@ -69,13 +60,18 @@ class SpreadCall(NamedTuple):
     debug_output: bool
     logs: str
     json: str
+    keep: KeepWish
+    discard: bool
+    collect_garbage: bool
 
 
 def spread_call(flags: ParsedFlags, default_flavour: str) -> SpreadCall:
-    """Return what ``flags`` ask for. Raises UserError when they contradict each other; see also refuse_not_offered."""
+    """Return what ``flags`` ask for. Raises UserError when they contradict each other."""
     refuse_together(flags.switches.__getitem__, dash="-")
     if flags.integers["seed"] < 0:
         raise UserError(f"cannot use {flags.integers['seed']} as the seed: it is less than 0")
+    if flags.integers["reuse-pid"] < 0:
+        raise UserError(f"cannot use machines of process {flags.integers['reuse-pid']}: no process has such a number")
     return SpreadCall(
         filters=flags.arguments,
         list_only=flags.switches["list"],
@@ -95,14 +91,22 @@ def spread_call(flags: ParsedFlags, default_flavour: str) -> SpreadCall:
         debug_output=not flags.switches["no-debug-output"],
         logs=flags.texts["logs"],
         json=flags.texts["json"],
+        keep=_keep_wish(flags),
+        discard=flags.switches["discard"],
+        collect_garbage=flags.switches["gc"],
     )
 
 
-def refuse_not_offered(flags: ParsedFlags) -> None:
-    """Raise UserError for a flag that this version cannot obey; one that is given but off is fine."""
-    for name in sorted(flags.given & NOT_OFFERED.keys()):
-        if flags.switches.get(name) or flags.texts.get(name) or flags.integers.get(name):
-            raise UserError(f"cannot obey -{name}: this version does not offer it yet", hint=NOT_OFFERED[name])
+def _keep_wish(flags: ParsedFlags) -> KeepWish:
+    reuse_pid = flags.integers["reuse-pid"]
+    reuse = flags.switches["reuse"] or (flags.switches["discard"] and not reuse_pid)
+    return KeepWish(
+        reuse=reuse,
+        reuse_pid=reuse_pid,
+        resend=flags.switches["resend"],
+        notes_own=not reuse and not reuse_pid,
+        password=flags.texts["pass"],
+    )
 
 
 def misplaced_flags(flags: ParsedFlags) -> tuple[str, ...]:

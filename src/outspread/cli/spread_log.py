@@ -6,6 +6,8 @@ Output of scripts passes untouched, invalid UTF-8 included: the stream written t
 import time
 from typing import TYPE_CHECKING, TextIO
 
+from msgspec import structs
+
 from outspread.cli.job_lines import DOING, one_line
 from outspread.cli.live_lines import LiveLines
 from outspread.cli.spread_summary import summary_messages
@@ -13,6 +15,7 @@ from outspread.controller.values import (
     ArtifactsFetched,
     ArtifactsFetching,
     AttemptFinished,
+    ContentKept,
     ContentPacked,
     ContentSent,
     DebugFinished,
@@ -20,8 +23,10 @@ from outspread.controller.values import (
     MachineConnected,
     MachineDiscarding,
     MachineFailed,
+    MachineKept,
     MachineProgress,
     MachineRequested,
+    MachineReused,
     Outcome,
     RebootRequested,
     Report,
@@ -55,12 +60,21 @@ _WHEN = {
 class SpreadLog:
     """Writes the log to ``out``. ``verbosity`` counts the v's; ``announce_seed`` when nobody gave one.
 
+    ``discard_command`` gives back what a killed run leaves behind; "": nothing.
+
     With ``travis``, blocks are marked for folding as Travis CI wants it. Without
     ``debug_output`` what debug scripts print is left out.
     """
 
     def __init__(
-        self, out: TextIO, *, verbosity: int = 0, announce_seed: bool = True, travis: bool = False, debug_output: bool = True
+        self,
+        out: TextIO,
+        *,
+        verbosity: int = 0,
+        announce_seed: bool = True,
+        travis: bool = False,
+        debug_output: bool = True,
+        discard_command: str = "",
     ) -> None:
         self._out = out
         self._verbosity = verbosity
@@ -68,17 +82,20 @@ class SpreadLog:
         self._travis = travis
         self._debug_output = debug_output
         self._live = LiveLines()
+        self._discard_command = discard_command
         self._now = 0.0
         self._second = -1
         self._timestamp = ""
-        self._begun: dict[str, float] = {}  # script in hand, by server: when it began
+        self._begun: dict[tuple[str, str], float] = {}  # script in hand, by server and job: when it began
         self._sequence: dict[str, int] = {}  # job: the how-manieth to be executed
         self._retried: dict[str, int] = {}  # system: machines that will be asked for again
         self._troubles: dict[str, float] = {}  # message: when it was last logged
         self._unallocated: set[str] = set()
+        self._by_address: dict[str, str] = {}  # server: "backend:system", where its label is but its address
 
     def feed(self, event: Report) -> None:
         self._now = event.at
+        event = self._as_spread_names_it(event)
         self._live.feed(event)
         match event:
             case StepOutput():
@@ -96,8 +113,8 @@ class SpreadLog:
                 self._attempt(event)
             case ArtifactsFetching() | ArtifactsFetched():
                 self._artifacts(event)
-            case RunStarted(seed=seed, seed_matters=True) if self._announce_seed:
-                self._say(f"Sequence of jobs produced with -seed={seed}")
+            case RunStarted():
+                self._start(event)
             case ContentPacked(size_bytes=size):
                 self._say(f"Project content is packed for delivery ({_size(size)}).")
             case SeatClosed(reason=reason) if reason:
@@ -106,10 +123,38 @@ class SpreadLog:
                 self._machine(event)
         self._out.flush()
 
+    def note(self, text: str) -> None:
+        """Log something that is no event."""
+        self._now = time.time()
+        self._say(text)
+        self._out.flush()
+
+    def _as_spread_names_it(self, event: Report) -> Report:
+        """Return the event with names that Spread would use: a machine that has but an address goes by its system there."""
+        if isinstance(event, MachineAllocated | MachineReused | MachineDiscarding):
+            system, _, label = event.server.partition(" (")
+            if label and label == f"{event.address})":
+                self._by_address[event.server] = system
+        if isinstance(event, MachineProgress):
+            server = next((server for server in self._by_address if server in event.text), "")
+            return structs.replace(event, text=event.text.replace(server, self._by_address[server])) if server else event
+        name = self._by_address.get(getattr(event, "server", ""))
+        if name is None:
+            return event
+        return (
+            structs.replace(event, server=name, label="") if isinstance(event, StepEvent) else structs.replace(event, server=name)
+        )
+
     def finish(self, tally: "Tally") -> None:
         for message in summary_messages(tally):
             self._say(message)
         self._out.flush()
+
+    def _start(self, event: RunStarted) -> None:
+        if event.seed_matters and self._announce_seed:
+            self._say(f"Sequence of jobs produced with -seed={event.seed}")
+        if self._discard_command:
+            self._say(f"If killed, discard servers with: {self._discard_command}")
 
     # --- machines -----------------------------------------------------------------------------------------------------
 
@@ -127,10 +172,16 @@ class SpreadLog:
             case MachineAllocated(machine_id=machine_id, server=server):
                 self._unallocated.discard(machine_id)
                 self._say(f"Allocated {server}.")
+            case MachineReused(server=server):
+                self._say(f"Reusing {server}...")
             case MachineConnected(server=server, address=address):
                 self._say(f"Connected to {server} at {address}.")
             case ContentSent(server=server):
                 self._say(f"Sending project content to {server}...")
+            case ContentKept(server=server):
+                self._say(f"Reusing project data on {server}...")
+            case MachineKept(server=server, address=address):
+                self._say(f"Keeping {server} at {address}")
             case MachineFailed():
                 self._machine_failed(event)
             case MachineDiscarding(server=server):
@@ -172,7 +223,7 @@ class SpreadLog:
             case RunningLate(server=server, context=context, excerpt=excerpt):
                 heading, _, shown = excerpt.strip("\n").partition("\n")
                 block = f"\n{_RULE}\n{shown}\n{_RULE}" if shown else ""
-                began = self._begun.get(server, event.at)
+                began = self._begun.get((server, event.job), event.at)
                 self._block(f"WARNING: {server} ({context}) running late. {heading}{block}", took_s=event.at - began)
             case _:
                 pass
@@ -182,13 +233,13 @@ class SpreadLog:
         if event.verb is Verb.EXECUTE:
             index = event.index or self._sequence.setdefault(event.job, len(self._sequence) + 1)
             counted = f" ({index}/{event.total})"
-        self._begun[event.server] = event.at
+        self._begun[event.server, event.job] = event.at
         if self._travis:
             self._write(f"travis_time:start:{_nanoseconds(event.at):x}\n")
         self._say(f"{DOING[event.verb].capitalize()} {_subject(event)}{counted}...")
 
     def _end(self, event: StepFinished) -> None:
-        began = self._begun.pop(event.server, event.at)
+        began = self._begun.pop((event.server, event.job), event.at)
         if self._travis:
             self._write(_travis_time_end(_nanoseconds(began), _nanoseconds(event.at)))
         if event.outcome is Outcome.PASSED:

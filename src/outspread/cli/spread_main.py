@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 from outspread.cli.go_flags import FlagError, ParsedFlags, parse_flags, usage
 from outspread.cli.program_end import end_program
-from outspread.cli.spread_flags import SPREAD_FLAGS, SpreadCall, misplaced_flags, refuse_not_offered, spread_call
+from outspread.cli.spread_flags import SPREAD_FLAGS, SpreadCall, misplaced_flags, spread_call
 
 if TYPE_CHECKING:
+    from outspread.cli.discard_here import Discarded
     from outspread.cli.selection import Wish
+    from outspread.cli.spread_log import SpreadLog
 
 PROGRAM = "spread"
 DEBUG_VARIABLE = "OUTSPREAD_DEBUG"
@@ -47,8 +49,9 @@ def _obey(flags: ParsedFlags) -> int:
         print(f"warning: {argument} stands behind a filter and is taken for one: flags go first", file=sys.stderr)
     if call.list_only:
         return _list(call)
-    refuse_not_offered(flags)
-    return _run(call)
+    if call.collect_garbage:
+        return _collect_garbage(call)
+    return _discard(call) if call.discard else _run(call)
 
 
 def _list(call: SpreadCall) -> int:
@@ -63,6 +66,7 @@ def _run(call: SpreadCall) -> int:
     from outspread.cli.carry_out import carry_out
     from outspread.cli.choose_view import stdout_for
     from outspread.cli.held_output import HeldOutput
+    from outspread.cli.keepable import machines_may_be_left
     from outspread.cli.renderer import Renderer
     from outspread.cli.selection import select
     from outspread.cli.spread_log import SpreadLog
@@ -83,12 +87,16 @@ def _run(call: SpreadCall) -> int:
         time_lines=call.time_lines,
     )
     out = HeldOutput(stdout_for("surrogateescape"))
+    discard_command = ""
+    if call.keep.notes_own and machines_may_be_left(selection):
+        discard_command = f"{PROGRAM} -reuse-pid={os.getpid()} -discard"
     log = SpreadLog(
         out.text,
         verbosity=call.verbosity,
         announce_seed=not call.seed,
         travis=os.environ.get("TRAVIS") == "true",
         debug_output=call.debug_output,
+        discard_command=discard_command,
     )
     renderers: list[Renderer] = [log]
     if call.logs:
@@ -99,10 +107,51 @@ def _run(call: SpreadCall) -> int:
         from outspread.cli.spread_json import SpreadJson
 
         renderers.append(SpreadJson(call.json, selection.project.name, selection.jobs))
-    end = carry_out(selection, options, renderers, artifacts=call.artifacts, out=out)
+    end = carry_out(
+        selection,
+        options,
+        renderers,
+        artifacts=call.artifacts,
+        out=out,
+        keep=call.keep,
+        say=log.note,
+        discard_command=discard_command,
+    )
     if end.passed:
         return 0
     print("error: unsuccessful run", file=sys.stderr)
+    return 1
+
+
+def _discard(call: SpreadCall) -> int:
+    from outspread.cli.discard_here import discard_noted
+    from outspread.cli.selection import project_and_systems
+
+    project, systems = project_and_systems(_wish(call, running=False))
+    log = _plain_log(call)
+    return _verdict(discard_noted(project, systems, call.keep, show=log.feed, say=log.note))
+
+
+def _collect_garbage(call: SpreadCall) -> int:
+    from outspread.cli.discard_here import discard_orphans
+    from outspread.cli.selection import project_and_systems
+
+    project, _ = project_and_systems(_wish(call, running=False))
+    log = _plain_log(call)
+    return _verdict(discard_orphans(root=project.root, show=log.feed, say=log.note))
+
+
+def _plain_log(call: SpreadCall) -> "SpreadLog":
+    from outspread.cli.choose_view import stdout_for
+    from outspread.cli.spread_log import SpreadLog
+
+    return SpreadLog(stdout_for("surrogateescape"), verbosity=call.verbosity)
+
+
+def _verdict(discarded: "Discarded") -> int:
+    if not discarded.failed:
+        return 0
+    print(f"error: cannot discard {discarded.failed} of {discarded.found} servers", file=sys.stderr)
     return 1
 
 

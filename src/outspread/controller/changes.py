@@ -97,6 +97,7 @@ class MachineAsked(Struct, frozen=True):
     backend_type: str
     system: str
     at: float
+    record: str = ""
 
 
 class MachineFound(Struct, frozen=True):
@@ -106,6 +107,7 @@ class MachineFound(Struct, frozen=True):
     address: str
     record: str
     at: float
+    kept: bool = False
 
 
 class MachineLost(Struct, frozen=True):

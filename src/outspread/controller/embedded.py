@@ -36,9 +36,11 @@ from outspread.controller.values import (
     JobWanted,
     MachineAllocated,
     MachineDiscarding,
+    MachineEntry,
     MachineFailed,
     MachineGone,
     MachineRequested,
+    MachineReused,
     Order,
     Orders,
     Report,
@@ -151,7 +153,7 @@ class EmbeddedController:
         for the disk: this controller and its workers live and die together.
         """
         stale = self._hear(call)
-        if any(isinstance(report, MachineRequested | MachineAllocated) for _, report in call.reports):
+        if any(isinstance(report, MachineRequested | MachineAllocated | MachineReused) for _, report in call.reports):
             await self._ledger.settle()
         await self._ledger.room()
         for run_id in {run_id for run_id, _ in call.reports}:
@@ -194,6 +196,10 @@ class EmbeddedController:
     async def attempt_log(self, run_id: str, job: str, attempt: int | None = None) -> str:
         """Return all that is kept of what an attempt printed."""
         return await self._ledger.attempt_log(run_id, job, attempt)
+
+    async def machines(self) -> list[MachineEntry]:
+        """Return the machines not known to be gone, oldest first; InfrastructureError when the record cannot be read."""
+        return await self._ledger.machines()
 
     async def close(self) -> None:
         """Write the rest of the record. Idempotent."""
@@ -337,8 +343,9 @@ def _machine_change(run_id: str, report: Report) -> Change | None:
                 backend_type=report.backend_type,
                 system=report.system,
                 at=report.at,
+                record=report.record,
             )
-        case MachineAllocated():
+        case MachineAllocated() | MachineReused():
             return MachineFound(
                 machine_id=report.machine_id,
                 run_id=run_id,
@@ -346,6 +353,7 @@ def _machine_change(run_id: str, report: Report) -> Change | None:
                 address=report.address,
                 record=report.record,
                 at=report.at,
+                kept=report.kept,
             )
         case MachineFailed():
             return MachineLost(report.machine_id, run_id, report.reason, report.at)

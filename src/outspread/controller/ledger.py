@@ -7,27 +7,9 @@ Reading does raise, for whoever asked for history wants to know why there is non
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from msgspec import Struct
-
 from outspread.controller.changes import Change
-from outspread.controller.values import MachineState, RunDetail, RunSummary
+from outspread.controller.values import MachineEntry, RunDetail, RunSummary
 from outspread.errors import UserError
-
-
-class MachineEntry(Struct, frozen=True):
-    """A machine that was asked for and is not known to be gone. ``record`` is its JSON, without a password; may be empty."""
-
-    machine_id: str
-    run_id: str
-    backend: str
-    backend_type: str
-    system: str
-    state: MachineState
-    server: str
-    address: str
-    record: str
-    requested_at: float
-    run_alive: bool  # the process that carries its run is still there
 
 
 class Ledger(Protocol):

@@ -7,7 +7,7 @@ Two implementations: in the same process (``embedded``), and over HTTP. With ``v
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from outspread.controller.values import Exchange, Orders, Report, RunDetail, RunSpec, RunSummary
+from outspread.controller.values import Exchange, MachineEntry, Orders, Report, RunDetail, RunSpec, RunSummary
 
 
 class ControllerPort(Protocol):
@@ -49,4 +49,8 @@ class ControllerPort(Protocol):
 
         ``run_id`` as in ``run_detail``; UserError when there is no such attempt.
         """
+        ...
+
+    async def machines(self) -> list[MachineEntry]:
+        """Return the machines that were asked for and are not known to be gone, oldest first."""
         ...

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from outspread.controller.attempt_logs import AttemptLogs, LogPiece, log_text
-from outspread.controller.ledger import MachineEntry
 from outspread.controller.process_mark import is_alive
 from outspread.controller.record_changes import MICROSECONDS, storable
-from outspread.controller.values import AttemptRecord, MachineState, Outcome, RunDetail, RunSummary
+from outspread.controller.values import AttemptRecord, MachineEntry, MachineState, Outcome, RunDetail, RunSummary
 from outspread.errors import UserError
 
 #: Of each log, so much of its end is part of a run's detail, and so much of all of them; what went wrong has the first call.
@@ -47,6 +46,7 @@ def read_run(connection: sqlite3.Connection, logs: AttemptLogs, beginning: str) 
         summary=_summary(connection, row),
         attempts=tuple(_attempts(connection, logs, key, run_id)),
         unattempted=tuple(name for (name,) in unattempted),
+        machines=tuple(machine for machine in read_machines(connection) if machine.run_id == run_id),
     )
 
 
@@ -83,13 +83,14 @@ def read_machines(connection: sqlite3.Connection) -> list[MachineEntry]:
     """Return the machines not known to be gone, oldest first."""
     rows = connection.execute(
         "SELECT machine_id, machines.run_id, backend, backend_type, system, machines.state, server, address, record,"
-        " requested_us, runs.state, runs.process FROM machines LEFT JOIN runs ON runs.run_id = machines.run_id"
+        " requested_us, runs.state, runs.process, runs.root FROM machines LEFT JOIN runs ON runs.run_id = machines.run_id"
         " WHERE machines.state <> 'gone' ORDER BY requested_us, machine_id"
     )
     return [
         MachineEntry(
             machine_id=row[0],
             run_id=row[1],
+            root=row[12] or "",
             backend=row[2],
             backend_type=row[3],
             system=row[4],

@@ -223,13 +223,14 @@ class ChangeRecorder:
     def _machine_asked(self, change: MachineAsked) -> None:
         self._connection.execute(
             "INSERT INTO machines (machine_id, run_id, backend, backend_type, system, state, server, address, record,"
-            " requested_us) VALUES (?, ?, ?, ?, ?, 'requested', '', '', '', ?) ON CONFLICT (machine_id) DO NOTHING",
+            " requested_us) VALUES (?, ?, ?, ?, ?, 'requested', '', '', ?, ?) ON CONFLICT (machine_id) DO NOTHING",
             (
                 change.machine_id,
                 change.run_id,
                 change.backend,
                 change.backend_type,
                 change.system,
+                storable(change.record),
                 microseconds(change.at),
             ),
         )
@@ -241,14 +242,15 @@ class ChangeRecorder:
         backend, _, system = change.server.partition(" (")[0].partition(":")
         self._connection.execute(
             "INSERT INTO machines (machine_id, run_id, backend, backend_type, system, state, server, address, record,"
-            " requested_us, ready_us) VALUES (?, ?, ?, '', ?, 'ready', ?, ?, ?, ?, ?)"
-            " ON CONFLICT (machine_id) DO UPDATE SET run_id = excluded.run_id, state = 'ready', server = excluded.server,"
+            " requested_us, ready_us) VALUES (?, ?, ?, '', ?, ?, ?, ?, ?, ?, ?)"
+            " ON CONFLICT (machine_id) DO UPDATE SET run_id = excluded.run_id, state = excluded.state, server = excluded.server,"
             " address = excluded.address, record = excluded.record, ready_us = excluded.ready_us, gone_us = NULL",
             (
                 change.machine_id,
                 change.run_id,
                 backend,
                 system,
+                (MachineState.KEPT if change.kept else MachineState.READY).value,
                 storable(change.server),
                 change.address,
                 storable(change.record),

@@ -16,13 +16,12 @@ from typing import Final, TypeVar
 
 from outspread.controller.attempt_logs import AttemptLogs
 from outspread.controller.changes import AttemptEnded, Change, RunEnded
-from outspread.controller.ledger import MachineEntry
 from outspread.controller.process_mark import own_mark
 from outspread.controller.read_record import read_durations, read_history, read_log, read_machines, read_run
 from outspread.controller.record_changes import ChangeRecorder, microseconds
 from outspread.controller.retention import prune
 from outspread.controller.schema_upgrade import bring_up_to_date
-from outspread.controller.values import RunDetail, RunSummary
+from outspread.controller.values import MachineEntry, RunDetail, RunSummary
 from outspread.errors import InfrastructureError, OutspreadError, UserError
 
 _Read = TypeVar("_Read")

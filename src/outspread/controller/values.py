@@ -168,6 +168,7 @@ class MachineRequested(Event, frozen=True, tag="machine-requested"):
     system: str
     run_id: str
     backend_type: str = ""
+    record: str = ""  # as for MachineAllocated, as far as it is known
 
 
 class MachineProgress(Event, frozen=True, tag="machine-progress"):
@@ -181,7 +182,19 @@ class MachineAllocated(Event, frozen=True, tag="machine-allocated"):
     server: str  # as people see it: "backend:system (label)"
     address: str
     label: str
-    record: str = ""  # JSON of machines.Machine without its password: what another process needs to give it back
+    record: str = ""  # JSON of machines.Machine without its secrets: what another process needs to give it back
+    kept: bool = False  # it is to outlive the run
+
+
+class MachineReused(Event, frozen=True, tag="machine-reused"):
+    """A machine of an earlier run is used again."""
+
+    machine_id: str
+    server: str
+    address: str
+    label: str
+    record: str = ""  # as for MachineAllocated
+    kept: bool = False
 
 
 class MachineConnected(Event, frozen=True, tag="machine-connected"):
@@ -197,6 +210,13 @@ class ContentSent(Event, frozen=True, tag="content-sent"):
     server: str
 
 
+class ContentKept(Event, frozen=True, tag="content-kept"):
+    """The content of an earlier run is used."""
+
+    machine_id: str
+    server: str
+
+
 class MachineFailed(Event, frozen=True, tag="machine-failed"):
     """No machine for a seat, or a machine lost; ``final`` when the seat is given up for it."""
 
@@ -207,9 +227,18 @@ class MachineFailed(Event, frozen=True, tag="machine-failed"):
     final: bool
 
 
+class MachineKept(Event, frozen=True, tag="machine-kept"):
+    """The session is done with a machine, which lives on."""
+
+    machine_id: str
+    server: str
+    address: str
+
+
 class MachineDiscarding(Event, frozen=True, tag="machine-discarding"):
     machine_id: str
     server: str
+    address: str = ""
 
 
 class MachineGone(Event, frozen=True, tag="machine-gone"):
@@ -338,9 +367,12 @@ Report = (
     | MachineRequested
     | MachineProgress
     | MachineAllocated
+    | MachineReused
     | MachineConnected
     | ContentSent
+    | ContentKept
     | MachineFailed
+    | MachineKept
     | MachineDiscarding
     | MachineGone
     | StepStarted
@@ -417,9 +449,27 @@ class AttemptRecord(Struct, frozen=True):
     log: str  # its end; all of it by ``attempt_log``
 
 
+class MachineEntry(Struct, frozen=True):
+    """A machine that was asked for and is not known to be gone. ``record`` is its JSON, without secrets; may be empty."""
+
+    machine_id: str
+    run_id: str
+    root: str  # of the run's project; "" when the run is not known any more
+    backend: str
+    backend_type: str
+    system: str
+    state: MachineState
+    server: str
+    address: str
+    record: str
+    requested_at: float
+    run_alive: bool  # the process that carries its run is still there
+
+
 class RunDetail(Struct, frozen=True):
-    """A run with its attempts, in the order in which they began, and the jobs that never had one."""
+    """A run with its attempts, in the order in which they began, the jobs that never had one, and the machines that are left."""
 
     summary: RunSummary
     attempts: tuple[AttemptRecord, ...]
     unattempted: tuple[str, ...]
+    machines: tuple[MachineEntry, ...] = ()

@@ -90,6 +90,7 @@ class Session:
         self._attempt: _AttemptInHand | None = None
         self._work: asyncio.Task[None] | None = None
         self._cancel_reason = ""
+        self._lost = False
         self._shell: Shell | None = None
         self._doing: RunScript | OpenShell | None = None
 
@@ -106,7 +107,7 @@ class Session:
                 reason = self._settle(reason)
             finally:
                 try:
-                    await self._supply.release()
+                    await self._supply.release(lost=self._lost)
                 finally:
                     self._report(SeatClosed(time.time(), self._seat.seat_id, self._seat.fence, reason))
 
@@ -159,6 +160,7 @@ class Session:
                     case DecideJob():
                         self._decide(action)
             except ConnectionLostError as error:
+                self._lost = True
                 self._order.lost(str(error))
 
     async def _take(self, action: WantJob) -> None:

@@ -12,6 +12,8 @@ from typing import IO
 from outspread.controller.port import ControllerPort
 from outspread.controller.values import Assignment, Exchange, JobWanted, Orders, Report, Seat
 from outspread.machines.contract import MachineBackend
+from outspread.machines.reuse.kept_machines import KeptMachines
+from outspread.machines.reuse.machine_book import unwritten_book
 from outspread.worker.machine_supply import MachineSupply
 from outspread.worker.script_order import WantJob
 from outspread.worker.session import Session
@@ -25,6 +27,7 @@ class Worker:
 
     ``archive_of`` opens the packed content of a run; ``artifacts`` is where those of a run go (None: they are not fetched).
     ``desk`` lends the terminal of whoever started it all, where there is one.
+    ``kept`` knows the machines of earlier runs; ``password`` is that of machines that have none of their own ("": chosen).
     """
 
     def __init__(
@@ -37,6 +40,8 @@ class Worker:
         archive_of: Callable[[str], IO[bytes]],
         artifacts: Path | None = None,
         desk: TerminalDesk | None = None,
+        kept: KeptMachines | None = None,
+        password: str = "",
     ) -> None:
         self._port = port
         self._name = name
@@ -45,6 +50,8 @@ class Worker:
         self._archive_of = archive_of
         self._artifacts = artifacts
         self._desk = desk or NoTerminal()
+        self._kept = kept or unwritten_book()
+        self._password = password
         self._sessions: dict[str, Session] = {}
         self._runs: dict[str, str] = {}  # seat -> run; each takes a slot
         self._outbox: list[tuple[str, Report]] = []
@@ -134,6 +141,8 @@ class Worker:
             archive=lambda: self._archive_of(seat.run_id),
             report=report,
             recorded=recorded,
+            kept=self._kept,
+            password=self._password,
         )
         session = Session(seat, supply, want=want, report=report, artifacts=self._artifacts, desk=self._desk)
         self._sessions[seat.seat_id] = session

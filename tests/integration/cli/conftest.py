@@ -10,11 +10,12 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from tests.hosts.host import Host
 
 PROGRAMS = Path(sys.executable).parent
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -124,7 +125,12 @@ class Project:
 
     def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
         plain = {name: value for name, value in os.environ.items() if not name.startswith(("OUTSPREAD_", "GITHUB_", "TRAVIS"))}
-        return plain | {"OUTSPREAD_STATE": str(self.state), "TERM": "dumb"} | dict(extra or {})
+        return plain | {
+            "OUTSPREAD_STATE": str(self.state),
+            "TERM": "dumb",
+            "PATH": f"{PROGRAMS}:{os.environ['PATH']}",
+            **(extra or {}),
+        }
 
     def file(self, name: str, text: str) -> Path:
         path = self.root / name
@@ -158,6 +164,78 @@ class Project:
                 process.kill()
                 raise
             return Ended(process.returncode, out, err)
+
+
+LAB_YAML = """\
+project: made
+path: /srv/made
+backends:
+    lab:
+        type: adhoc
+        allocate: |
+            cd {lab}
+            for host in hosts/*; do
+                address=$(basename "$host")
+                if (set -C; echo "$OUTSPREAD_MACHINE_ID" > taken/$address) 2> /dev/null; then
+                    {before}
+                    rm -rf /proc/$(cat "$host")/root/srv/made
+                    ADDRESS "$address"
+                    {after}
+                    exit
+                fi
+            done
+            ERROR every host is taken
+        discard: |
+            {discard}
+        systems:
+            - debian-12:
+                username: {username}
+                password: {password}
+                workers: {workers}
+suites:
+    tests/:
+        summary: Made for a test
+"""
+
+
+class Lab:
+    """Hosts that a project's scripts take and give back; what is taken is a file in ``taken``."""
+
+    def __init__(self, directory: Path, project: Project, hosts: Sequence[Host]) -> None:
+        self.directory = directory
+        self.project = project
+        self.hosts = hosts
+        for name in ("hosts", "taken"):
+            (directory / name).mkdir(parents=True)
+        for host in hosts:
+            (directory / "hosts" / host.spread_address).write_text(str(min(host.processes())))
+        self.write()
+
+    def write(self, **changes: object) -> None:
+        """Write the project's file."""
+        fields: dict[str, object] = {
+            "lab": self.directory,
+            "before": ":",
+            "after": ":",
+            "discard": f"rm {self.directory}/taken/$SPREAD_SYSTEM_ADDRESS",
+            "username": "root",
+            "password": self.hosts[0].password if self.hosts else "none",
+            "workers": len(self.hosts),
+        }
+        self.project.file("spread.yaml", LAB_YAML.format(**fields | changes))
+
+    def taken(self) -> list[str]:
+        return sorted(path.name for path in (self.directory / "taken").iterdir())
+
+    def notes(self) -> list[str]:
+        """Return the reuse files beside the project."""
+        return sorted(path.name for path in self.project.root.glob(".spread-reuse*"))
+
+
+@pytest.fixture
+def lab(tmp_path: Path, project: Project, new_host: Callable[..., Host]) -> Callable[[int], Lab]:
+    """Make a lab of so many hosts, and the project that runs there."""
+    return lambda count: Lab(tmp_path / "lab", project, [new_host() for _ in range(count)])
 
 
 @pytest.fixture

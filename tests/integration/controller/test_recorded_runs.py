@@ -26,7 +26,9 @@ from outspread.controller.values import (
     MachineAllocated,
     MachineDiscarding,
     MachineGone,
+    MachineKept,
     MachineRequested,
+    MachineReused,
     MachineState,
     Order,
     Outcome,
@@ -250,7 +252,13 @@ def test_a_machine_is_on_record_before_it_is_asked_for_until_it_is_gone(tmp_path
         site = Site(tmp_path)
         await site.controller.submit(make_run("b:s:x/1", "b:t:x/1"))
         seats = (await site.controller.exchange(Exchange("w", 2))).seats
-        await say(site, seats[0], MachineRequested(1.0, "m1", "b", "s", "run-1", "adhoc"))
+        await say(site, seats[0], MachineRequested(1.0, "m1", "b", "s", "run-1", "adhoc", '{"asked": true}'))
+        (asked,) = await site.ledger.machines()
+        assert (asked.state, asked.record, asked.root) == (
+            MachineState.REQUESTED,
+            '{"asked": true}',
+            make_run("b:s:x/1").project.root,
+        )
         # Another look at the file, with no wait in between: the answer came when it was durable.
         with contextlib.closing(sqlite3.connect(tmp_path / "state.db")) as other:
             assert other.execute("SELECT machine_id, backend_type, state FROM machines").fetchall() == [
@@ -265,6 +273,30 @@ def test_a_machine_is_on_record_before_it_is_asked_for_until_it_is_gone(tmp_path
         for seat in seats:
             await say(site, seat, SeatClosed(5.0, seat.seat_id, seat.fence))
         assert [(entry.machine_id, entry.state) for entry in await site.ledger.machines()] == [("m2", MachineState.KEPT)]
+        await site.controller.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_machine_that_is_kept_goes_from_run_to_run(tmp_path: Path, make_run: Callable[..., RunSpec]) -> None:
+    async def scenario() -> None:
+        site = Site(tmp_path)
+        for run_id, found in (
+            ("run-1", MachineAllocated(1.0, "m1", "b:s (one)", "h1", "one", "{}", kept=True)),
+            ("run-2", MachineReused(2.0, "m1", "b:s (one)", "h1", "one", '{"again": true}', kept=True)),
+        ):
+            await site.controller.submit(make_run("b:s:x/1", run_id=run_id))
+            (seat,) = (await site.controller.exchange(Exchange("w", 1))).seats
+            await say(site, seat, found)
+            # at once, so that one whose run is killed is no orphan
+            (machine,) = await site.controller.machines()
+            assert (machine.run_id, machine.state, machine.run_alive) == (run_id, MachineState.KEPT, True)
+            await say(site, seat, MachineKept(3.0, "m1", "b:s (one)", "h1"), SeatClosed(4.0, seat.seat_id, seat.fence))
+        assert (await site.controller.run_detail("run-1")).machines == ()
+        (machine,) = (await site.controller.run_detail("run-2")).machines
+        assert (machine.record, machine.run_alive) == ('{"again": true}', False)
+        await site.controller.exchange(Exchange("discard", 0, reports=(("run-2", MachineGone(5.0, "m1", "b:s (one)")),)))
+        assert await site.controller.machines() == []
         await site.controller.close()
 
     asyncio.run(scenario())

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from outspread.cli import carry_out as carry_out_module
 from outspread.cli import run_and_show as run_and_show_module
-from outspread.cli.carry_out import Verdict
+from outspread.cli.carry_out import Verdict, carry_out
 from outspread.cli.held_output import HeldOutput
+from outspread.cli.keep_wish import KeepWish
 from outspread.cli.renderer import Renderer
 from outspread.cli.run_and_show import RunWish, options_for_again, run_and_show
 from outspread.cli.selection import Selection, Wish
@@ -28,14 +30,18 @@ from outspread.controller.values import (
     Verb,
 )
 from outspread.errors import UserError
+from outspread.machines.reuse.kept_machines import KeptMachines
 from outspread.project.host_commands import no_host_commands
-from outspread.project.model import Job, Project
+from outspread.project.model import Backend, Job, Project, System
 
 JOB = Job("a:b-1:s/t", "a", "b-1", "s/", "s/t")
 STARTED = RunStarted(0.0, "run-1", 0, False, 1, "demo")
 PASSED = AttemptFinished(1.0, "s", 1, JOB.name, 1, Outcome.PASSED, 1.0)
 FINISHED = RunFinished(2.0, "run-1", True, 2.0)
 FAILED = RunFinished(2.0, "run-1", False, 2.0)
+PROJECT = Project(
+    "demo", "/src", "/src/spread.yaml", "/home/demo", {"a": Backend("a", "sandbox", {"b-1": System("b-1", "a")})}, {}
+)
 BAD_RESTORE = StepFinished(
     1.0, Verb.RESTORE, Level.SUITE, "a:b-1:s/", "a:b-1", "", "a", "b-1", "s/", JOB.name, outcome=Outcome.FAILED
 )
@@ -73,7 +79,7 @@ class FakeRun:
 
     def __init__(self) -> None:
         self.events: Sequence[Report] = (STARTED, PASSED, FINISHED)
-        self.interrupted = False
+        self.interrupted = 0
         self.artifacts_dir: Path | None = None
 
     def __call__(
@@ -87,10 +93,13 @@ class FakeRun:
         artifacts_dir: Path | None,
         on_interrupt: Callable[[], None],
         out: HeldOutput,
+        kept: KeptMachines,
+        password: str,
     ) -> Tally:
         self.artifacts_dir = artifacts_dir
+        self.kept = kept
         tally = Tally(options)
-        if self.interrupted:
+        for _ in range(self.interrupted):
             on_interrupt()
         for event in self.events:
             tally.add(event)
@@ -104,9 +113,8 @@ class FakeRun:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> FakeRun:
     fake = FakeRun()
-    project = Project("demo", "/src", "/src/spread.yaml", "/home/demo", {}, {})
     monkeypatch.setattr(carry_out_module, "run_here", fake)
-    monkeypatch.setattr(run_and_show_module, "select", lambda _: Selection(project, (JOB,), no_host_commands))
+    monkeypatch.setattr(run_and_show_module, "select", lambda _: Selection(PROJECT, (JOB,), no_host_commands))
     monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
     return fake
 
@@ -125,9 +133,51 @@ def test_not_all_passed(run: FakeRun) -> None:
 
 
 def test_interrupted(run: FakeRun, capsys: pytest.CaptureFixture[str]) -> None:
-    run.interrupted = True
+    run.interrupted = 1
     assert run_and_show(WISH) == 130
     assert capsys.readouterr().err == "interrupted: ending what runs and giving machines back; once more to leave at once\n"
+
+
+def test_a_second_interrupt_says_what_gives_machines_back(capsys: pytest.CaptureFixture[str], run: FakeRun) -> None:
+    run.interrupted = 2
+    selection = Selection(PROJECT, (JOB,), no_host_commands)
+    carry_out(
+        selection,
+        RunOptions(),
+        [],
+        artifacts="",
+        out=HeldOutput(io.TextIOWrapper(io.BytesIO())),
+        keep=KeepWish(),
+        discard_command="outspread discard --orphans",
+    )
+    assert capsys.readouterr().err.endswith("this gives back what is left: outspread discard --orphans\n")
+
+
+def test_nobody_needs_to_read_that_a_run_was_interrupted(run: FakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Nobody(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError(text)
+
+    run.interrupted = 1
+    monkeypatch.setattr(sys, "stderr", Nobody())
+    assert run_and_show(WISH) == 130
+
+
+def test_sandboxes_cannot_be_kept(run: FakeRun) -> None:
+    with pytest.raises(UserError, match="cannot keep machines of a: they end with the process that made them") as caught:
+        run_and_show(WISH._replace(keep=KeepWish(reuse=True)))
+    assert "--reuse" in caught.value.hint
+
+
+def test_what_is_stopped_for_a_look_and_given_back_is_warned_of(
+    run: FakeRun, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_and_show(WISH._replace(options=RunOptions(abend=True)))
+    assert capsys.readouterr().err == ""  # there is no other way with sandboxes
+    lasting = replace(PROJECT, backends={"a": replace(PROJECT.backends["a"], type="adhoc")})
+    monkeypatch.setattr(run_and_show_module, "select", lambda _: Selection(lasting, (JOB,), no_host_commands))
+    run_and_show(WISH._replace(options=RunOptions(abend=True)))
+    assert capsys.readouterr().err.startswith("warning: machines are given back at the end all the same")
 
 
 def test_json_and_junit_at_once(run: FakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,9 +1,10 @@
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from outspread.cli.history_view import history_lines, log_of, run_lines
-from outspread.controller.values import AttemptRecord, Outcome, RunDetail, RunSummary
+from outspread.controller.values import AttemptRecord, MachineEntry, MachineState, Outcome, RunDetail, RunSummary
 from outspread.errors import UserError
 
 AT = 1_790_000_000.0
@@ -68,6 +69,26 @@ def test_a_run_shows_failures_first() -> None:
         "",
         "never begun  a:b-1:t/never",
     ]
+
+
+def test_what_is_left_of_its_machines_is_named() -> None:
+    def machine(machine_id: str, state: MachineState, server: str, *, alive: bool = False) -> MachineEntry:
+        return MachineEntry(machine_id, RUN.run_id, "/src/demo", "lab", "adhoc", "a-1", state, server, "h", "", AT, alive)
+
+    left = (
+        machine("m1", MachineState.KEPT, "lab:a-1 (h1)"),
+        machine("m2", MachineState.DISCARDING, "lab:a-1 (h2)"),
+        machine("m3", MachineState.REQUESTED, ""),
+    )
+    assert list(run_lines(structs.replace(DETAIL, machines=left)))[-5:] == [
+        "",
+        "kept  lab:a-1 (h1)",
+        "left behind  lab:a-1 (h2)",
+        "left behind  lab:a-1, which was asked for",
+        "to give them back: outspread discard --run 0123456789ab",
+    ]
+    going = (machine("m1", MachineState.READY, "lab:a-1 (h1)", alive=True),)
+    assert list(run_lines(structs.replace(DETAIL, machines=going))) == list(run_lines(DETAIL))
 
 
 def test_the_log_wanted_is_that_of_the_last_attempt_or_of_a_given_one() -> None:

@@ -89,6 +89,7 @@ def test_rows_follow_what_machines_do(events: list[Report]) -> None:
         ("lab:debian-12 (d1)", "checking tests/needless"),
         ("lab:debian-12 (d1)", "preparing tests/lost"),
         ("lab:debian-12 (d1)", "discarding"),
+        ("lab:debian-12 (10.0.0.2)", "connecting"),
     ]
     assert view.rows() == []
 

@@ -30,6 +30,7 @@ shell for lab:debian-12:tests/bad: exit code 3
 [3/5] skipped    lab:debian-12:tests/needless  not on Debian
 [4/5] LOST       lab:debian-12:tests/lost  3.0s  connection lost
 lab:debian-12: cannot discard lab:debian-12 (d1): gone
+lab:debian-12 (10.0.0.2): kept at 10.0.0.2
 
 FAILED lab:debian-12:tests/bad: execute failed: exit code 1
   on lab:debian-12 (d1)
@@ -86,6 +87,8 @@ def test_verbose_adds_what_happens_to_machines(events: list[Report]) -> None:
         "lab:debian-12 (d1): sending project",
         "lab:debian-12 (d1): rebooting for lab:debian-12:tests/good",
         "lab:debian-12 (d1): discarding",
+        "lab:debian-12 (10.0.0.2): using it again",
+        "lab:debian-12 (10.0.0.2): using the project that is there",
         "session ended early: connection lost",
     ]
 

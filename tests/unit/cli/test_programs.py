@@ -111,7 +111,6 @@ def test_spread_warns_when_asked_to_say_more(called: Call, project: Path) -> Non
         (["-nope"], 2, "flag provided but not defined: -nope\nUsage of spread:\n"),
         (["-h"], 0, "Usage of spread:\n"),
         (["-list", "nothing-like-it"], 1, "error: nothing matches provider filter\n"),
-        (["-reuse"], 1, "error: cannot obey -reuse: this version does not offer it yet\n"),
         (["-abend", "-restore"], 1, "error: cannot use -abend and -restore together\n"),
         (["-list", "-flavour", "odd"], 2, "error: cannot follow the rules of odd: there are spread and spread-plus\n"),
         (["nothing", "-list"], 1, "warning: -list stands behind a filter and is taken for one: flags go first\nerror: "),

@@ -1,7 +1,8 @@
 import pytest
 
 from outspread.cli.go_flags import ParsedFlags, parse_flags
-from outspread.cli.spread_flags import NOT_OFFERED, SPREAD_FLAGS, misplaced_flags, refuse_not_offered, spread_call
+from outspread.cli.keep_wish import KeepWish
+from outspread.cli.spread_flags import SPREAD_FLAGS, misplaced_flags, spread_call
 from outspread.errors import UserError
 
 
@@ -23,22 +24,6 @@ def test_every_flag_of_both_flavours_is_understood() -> None:
 def test_flags_are_named_once_and_in_order() -> None:
     names = [flag.name for flag in SPREAD_FLAGS]
     assert names == sorted(set(names))
-
-
-def test_what_is_not_offered_is_a_flag() -> None:
-    assert NOT_OFFERED.keys() < {flag.name for flag in SPREAD_FLAGS}
-
-
-@pytest.mark.parametrize("name", sorted(NOT_OFFERED))
-def test_using_what_is_not_offered_is_one_clear_error(name: str) -> None:
-    flags = parsed(f"-{name}=1")
-    with pytest.raises(UserError, match=f"cannot obey -{name}: this version does not offer it yet"):
-        refuse_not_offered(flags)
-
-
-@pytest.mark.parametrize("line", ["", "-reuse=false -reuse-pid 0 -pass=", "-list -v tests/ -reuse", "-abend -seed 3 -workers 2"])
-def test_what_is_off_or_a_filter_is_no_use(line: str) -> None:
-    refuse_not_offered(parsed(line))
 
 
 @pytest.mark.parametrize(
@@ -82,6 +67,23 @@ def test_filters_that_look_like_flags_are_noticed() -> None:
     assert misplaced_flags(parsed("-list tests/")) == ()
 
 
-def test_a_seed_below_zero_is_refused() -> None:
+def test_a_number_below_zero_is_refused() -> None:
     with pytest.raises(UserError, match="cannot use -1 as the seed: it is less than 0"):
         spread_call(parsed("-seed -1"), "spread")
+    with pytest.raises(UserError, match="cannot use machines of process -7: no process has such a number"):
+        spread_call(parsed("-reuse-pid -7"), "spread")
+
+
+@pytest.mark.parametrize(
+    ("line", "keep"),
+    [
+        ("", KeepWish(notes_own=True)),
+        ("-reuse -resend", KeepWish(reuse=True, resend=True)),
+        ("-reuse-pid 7", KeepWish(reuse_pid=7)),
+        ("-reuse-pid=7 -discard", KeepWish(reuse_pid=7)),
+        ("-discard", KeepWish(reuse=True)),
+        ("-pass x", KeepWish(notes_own=True, password="x")),
+    ],
+)
+def test_which_machines_are_meant(line: str, keep: KeepWish) -> None:
+    assert spread_call(parsed(line), "spread").keep == keep

@@ -51,6 +51,9 @@ fine
 2026-09-21 14:13:55 Error preparing lab:debian-12:tests/lost (d1) : connection lost
 2026-09-21 14:13:56 Discarding lab:debian-12 (d1)...
 2026-09-21 14:13:57 Machine of lab:debian-12 failed: cannot discard lab:debian-12 (d1): gone
+2026-09-21 14:14:02 Reusing lab:debian-12...
+2026-09-21 14:14:02 Reusing project data on lab:debian-12...
+2026-09-21 14:14:02 Keeping lab:debian-12 at 10.0.0.2
 """
 
 

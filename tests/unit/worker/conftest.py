@@ -57,6 +57,10 @@ class FakeBackend:
         self.fails: list[Exception] = []
         self.shells: dict[str, FakeShell] = {}
         self.discarded: list[str] = []
+        self.machines_live_on = False
+
+    def draft(self, request: MachineRequest) -> Machine:
+        return Machine(request.machine_id, request.backend.name, request.backend.type, request.system.name)
 
     async def allocate(self, request: MachineRequest, progress: ProgressSink) -> Machine:
         if self.fails:
