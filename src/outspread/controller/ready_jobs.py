@@ -44,11 +44,6 @@ class ReadyJobs:
             lane_jobs.add(number)
             self._lane_of.append(lane_jobs)
 
-    @property
-    def lanes(self) -> tuple[Lane, ...]:
-        """The lanes, in the order of submission."""
-        return tuple(self._lanes)
-
     def waiting(self, lane: Lane) -> int:
         """Return how many jobs of ``lane`` wait."""
         return self._lanes[lane].waiting

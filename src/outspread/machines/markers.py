@@ -41,11 +41,6 @@ def final_marker(output: str, exit_code: int | None) -> Marker | None:
     return Marker(Word(found[1]), found[2] or "")
 
 
-def without_final_marker(output: str) -> str:
-    """Return ``output`` without the line of its marker, for those who read what the script had to say before."""
-    return output.rstrip().rpartition("\n")[0]
-
-
 def address(output: str) -> str:
     """Return the last address that a local script named; "" when it named none."""
     found = ""

@@ -25,6 +25,8 @@ except ImportError:  # PyYAML without libyaml: slower, the same events
     from yaml import SafeLoader as _Parser  # type: ignore[assignment]
 
 MOST_LEVELS = 1000
+#: About a second's work. A list or mapping counts twice.
+MOST_NODES = 500_000
 
 
 class YamlError(Exception):
@@ -93,7 +95,7 @@ class _Composer:
         self._unfinished: dict[int, str] = {}  # number of collections around -> anchor of the open one
 
     def compose(self, next_event: Callable[[], Any]) -> Node | None:  # the type stubs know only the base of all events
-        while True:
+        for _ in range(MOST_NODES):  # a list or mapping has two events
             event = next_event()
             kind = event.__class__
             if kind is ScalarEvent:
@@ -110,6 +112,7 @@ class _Composer:
                 self._refer(event)
             elif kind is DocumentEndEvent or kind is StreamEndEvent:
                 return self._children[0] if self._children else None
+        raise YamlError(f"yaml: larger than {MOST_NODES} keys and values", event.start_mark.line + 1)
 
     def _open(self, event: Any, kind: type[MappingNode] | type[SequenceNode]) -> None:
         line = event.start_mark.line + 1

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from outspread.errors import InfrastructureError
+from outspread.errors import UserError
 
 InSandbox = Callable[..., list[str]]
 
@@ -130,6 +130,8 @@ def test_another_root_tree_needs_bash_and_its_libraries_only(in_sandbox: InSandb
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(Path(file).read_bytes())
         target.chmod(0o755)
+    for program in ("tar", "mkdir"):
+        (image / "bin" / program).touch()
     (image / "etc").mkdir()
     (image / "run").symlink_to("/somewhere")
     (image / "etc/marker").write_text("the image\n")
@@ -142,7 +144,17 @@ def test_another_root_tree_needs_bash_and_its_libraries_only(in_sandbox: InSandb
     assert sorted(image.rglob("*")) == before
 
 
-def test_an_image_without_bash_is_said_to_lack_it(in_sandbox: InSandbox, tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(InfrastructureError, match=r"cannot start a command on sandbox:other-1: .*/bin/bash"):
-        in_sandbox("true", system="other-1", image="empty")
+@pytest.mark.parametrize(("holds", "lacks"), [((), "bin/bash"), (("bash", "mkdir"), "tar"), (("bash", "tar"), "mkdir")])
+def test_an_image_without_what_is_needed_is_said_to_lack_it(
+    in_sandbox: InSandbox, tmp_path: Path, holds: tuple[str, ...], lacks: str
+) -> None:
+    (tmp_path / "image/bin").mkdir(parents=True)
+    for program in holds:
+        (tmp_path / "image/bin" / program).touch()
+    with pytest.raises(UserError, match=f"cannot use image image: it has no {lacks}"):
+        in_sandbox("true", system="other-1", image="image")
+
+
+def test_what_is_no_root_tree_at_all_is_refused(in_sandbox: InSandbox) -> None:
+    with pytest.raises(UserError, match="cannot use image /proc: it has no bin/bash"):
+        in_sandbox("true", system="other-1", image="/proc")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outspread.machines.markers import Marker, Word, address, final_marker, without_final_marker
+from outspread.machines.markers import Marker, Word, address, final_marker
 
 
 @pytest.mark.parametrize(
@@ -28,11 +28,6 @@ from outspread.machines.markers import Marker, Word, address, final_marker, with
 )
 def test_final_marker(output: str, exit_code: int | None, marker: Marker | None) -> None:
     assert final_marker(output, exit_code) == marker
-
-
-def test_output_without_its_marker() -> None:
-    assert without_final_marker("a\nb\n<REBOOT>\n") == "a\nb"
-    assert without_final_marker("<REBOOT>\n") == ""
 
 
 @pytest.mark.parametrize(

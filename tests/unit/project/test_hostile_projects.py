@@ -53,6 +53,22 @@ def test_large_files(load: Load, spread_yaml: str, task_yaml: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "made",
+    [
+        lambda count: "include: [" + "a," * count + "]\n",
+        lambda count: "x-y: {" + "a: {}," * count + "}\n",
+        lambda count: "environment:\n" + "".join(f"  A{number}: b\n" for number in range(count)),
+    ],
+)
+def test_more_items_than_anybody_writes(load: Load, spread_yaml: str, made: Callable[[int], str]) -> None:
+    text = spread_yaml + made(1_000_000)
+    before = time.process_time()
+    with pytest.raises(ProjectError, match="larger than 500000 keys and values"):
+        load(text)
+    assert time.process_time() - before < 4  # a second, but on a machine in need
+
+
+@pytest.mark.parametrize(
     "task", [b"summary: \xff", b"summary: a\0b", b"\xff\xfes\0", b"\0" * 100, b"%YAML 9.9\n---\n", b"\t" * 1000]
 )
 def test_no_yaml(load: Load, spread_yaml: str, task: bytes) -> None:

@@ -1,6 +1,5 @@
 import pytest
 
-from outspread.project.job_label import job_label
 from outspread.project.model import NEVER_S, Backend, Job, Project, Suite, System, Task, Timeouts
 from outspread.project.timeouts import local_timeouts_for, timeouts_for
 
@@ -52,10 +51,3 @@ def test_scripts_on_this_host() -> None:
     some = project(Timeouts(1, 10), Timeouts(kill_s=20))
     assert local_timeouts_for(some, "b") == (1, 20)
     assert local_timeouts_for(some) == (1, 10)
-
-
-@pytest.mark.parametrize(
-    ("level", "label"), [("task", "b:s-1:t/a:v#1"), ("suite", "b:s-1:t/"), ("backend", "b:s-1"), ("project", "b:s-1")]
-)
-def test_labels(level: str, label: str) -> None:
-    assert job_label(JOB, level) == label

@@ -27,6 +27,8 @@ _READY_WITHIN_S = 60.0
 _DISCARD_WITHIN_S = 30.0
 _MESSAGE_BYTES = 4096
 _MOST_PROCESSES = 4096
+_PROGRAM_PLACES = ("bin", "usr/bin", "sbin", "usr/sbin", "usr/local/bin", "usr/local/sbin")
+_ALL_IDS = 2**32 - 1
 
 
 class _Sandbox:
@@ -37,7 +39,6 @@ class _Sandbox:
         self.connection = connection
         self.ended = asyncio.ensure_future(wait_for_end(pid))
         self.machine: Machine | None = None
-        self.single_user = False
         self._control = control
         self._progress = progress
         self._loop = asyncio.get_running_loop()
@@ -148,7 +149,11 @@ class SandboxBackend:
         if sandbox is None:
             raise ConnectionLostError(f"cannot connect to {machine}: a sandbox can be used by the process that made it only")
         await sandbox.connection.ready()
-        return SandboxShell(sandbox, str(machine), keeps_owners=os.geteuid() == 0)
+        try:
+            keeps_owners = _keeps_owners(sandbox.pid)
+        except OSError as error:
+            raise ConnectionLostError(f"cannot connect to {machine}: its keeper is gone") from error
+        return SandboxShell(sandbox, str(machine), keeps_owners=keeps_owners)
 
     async def discard(self, machine: Machine) -> None:
         """Remove a sandbox, whichever process made it."""
@@ -188,6 +193,7 @@ def _options(request: MachineRequest) -> keepers.KeeperOptions:
                 f"cannot make {backend.name}:{system.name}: its image {image} is not a directory",
                 hint="image: names a root tree, relative to the project",
             )
+        _check_image(tree, image)
     elif system.name in (THIS_HOST, host_system_name()):
         tree = Path("/")
     else:
@@ -206,6 +212,23 @@ def _options(request: MachineRequest) -> keepers.KeeperOptions:
         memory=backend.memory_bytes or memory_bytes * 3 // 4,
         pids=_MOST_PROCESSES,
     )
+
+
+def _check_image(tree: Path, image: str) -> None:
+    """Refuse a tree that lacks what every job begins with. A link counts for what it says: it is followed in the sandbox only."""
+    bash = (tree / "bin", tree / "usr/bin") if (tree / "bin").is_symlink() else (tree / "bin",)
+    everywhere = [tree / place for place in _PROGRAM_PLACES]
+    for program, places in (("bin/bash", bash), ("tar", everywhere), ("mkdir", everywhere)):
+        if not any(os.path.lexists(place / Path(program).name) for place in places):
+            raise UserError(
+                f"cannot use image {image}: it has no {program}", hint="image: names a root tree with bash and GNU tar"
+            )
+
+
+def _keeps_owners(keeper: int) -> bool:
+    """Return whether files can belong to any user in a sandbox: not where only some users exist, as in a user namespace."""
+    maps = [Path(f"/proc/{keeper}/{name}").read_text().split() for name in ("uid_map", "gid_map")]
+    return all(sum(map(int, mapped[2::3])) >= _ALL_IDS for mapped in maps)
 
 
 def _hostname(machine_id: str) -> str:
