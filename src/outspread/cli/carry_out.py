@@ -70,8 +70,8 @@ def carry_out(
     ``out`` is where the renderers print; ``say`` tells people why nothing happens yet. ``discard_command`` gives back machines
     that a killed run leaves behind.
     """
-    if keep.reuse:
-        refuse_what_cannot_be_kept(selection)
+    if keep.reuse or options.hold_failed_s:
+        refuse_what_cannot_be_kept(selection, "--reuse" if keep.reuse else "--keep-failed")
     elif options.abend and machines_may_be_left(selection):
         say_aside("warning: machines are given back at the end all the same; to keep them for a look, reuse them")
     interrupts = 0

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from outspread.cli.github_actions import GithubActions
 from outspread.cli.job_counts import JobOutcomes
-from outspread.cli.job_lines import run_name
+from outspread.cli.job_lines import short_id
 from outspread.cli.spans import span
 from outspread.cli.troubles import DETAILED, KEPT_LINES, TRACE_LINES, Trace, Trouble, Troubles
 from outspread.controller.values import Report, RunFinished, RunStarted, ShellOccasion, ShellOpened
@@ -121,7 +121,7 @@ class EndReport:
 
     def _in_history(self, text: str) -> str:
         """Return ``text`` with the command that shows this run in place of ``{}``, or "" when the history does not have it."""
-        return text.replace("{}", f"outspread history {run_name(self._story.run_id)}", 1) if self._is_recorded() else ""
+        return text.replace("{}", f"outspread history {short_id(self._story.run_id)}", 1) if self._is_recorded() else ""
 
     def _again(self, job: str) -> str:
         seed = ("--seed", str(self._story.seed)) if self._story.seed_matters else ()

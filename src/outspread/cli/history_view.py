@@ -1,10 +1,10 @@
 """Earlier runs as they are printed."""
 
 import shlex
-import time
 from collections.abc import Iterator, Sequence
 
-from outspread.cli.job_lines import OUTCOME_WORDS, one_line, run_name
+from outspread.cli.columns import moment, table
+from outspread.cli.job_lines import OUTCOME_WORDS, one_line, short_id
 from outspread.cli.spans import span
 from outspread.cli.troubles import trace_of
 from outspread.controller.values import AttemptRecord, MachineEntry, MachineState, Outcome, RunDetail, RunSummary
@@ -22,15 +22,15 @@ def history_lines(runs: Sequence[RunSummary], *, with_roots: bool) -> Iterator[s
     for run in runs:
         counts = (run.total_jobs, run.passed, run.failed, run.aborted, run.skipped)
         took = "" if run.finished_at is None else span(run.finished_at - run.submitted_at)
-        row = (run_name(run.run_id), _moment(run.submitted_at), took, run.state, *map(str, counts), str(run.seed or ""))
+        row = (short_id(run.run_id), moment(run.submitted_at), took, run.state, *map(str, counts), str(run.seed or ""))
         rows.append(row + ((run.root,) if with_roots else ()))
-    yield from _table(rows)
+    yield from table(rows)
 
 
 def run_lines(detail: RunDetail) -> Iterator[str]:
     """Yield what is known of one run: what went wrong first, with the end of each log, then the rest."""
     run = detail.summary
-    yield f"run {run_name(run.run_id)}: {run.project} in {run.root}, by {run.owner}, {_moment(run.submitted_at)}, {run.state}"
+    yield f"run {short_id(run.run_id)}: {run.project} in {run.root}, by {run.owner}, {moment(run.submitted_at)}, {run.state}"
     last = {attempt.job: attempt.outcome for attempt in detail.attempts}
     cancelled = sum(outcome is Outcome.CANCELLED for outcome in last.values())  # the summary has them among the aborted
     yield (
@@ -46,7 +46,7 @@ def run_lines(detail: RunDetail) -> Iterator[str]:
     rows = [_row(attempt) for attempt in detail.attempts if attempt.outcome in _FINE]
     if rows:
         yield ""
-        yield from _table(rows)
+        yield from table(rows)
     if detail.unattempted:
         yield ""
         yield from (f"never begun  {job}" for job in detail.unattempted)
@@ -54,7 +54,7 @@ def run_lines(detail: RunDetail) -> Iterator[str]:
     if left:
         yield ""
         yield from (_machine(machine) for machine in left)
-        yield f"to give them back: outspread discard --run {run_name(run.run_id)}"
+        yield f"to give them back: outspread discard --run {short_id(run.run_id)}"
 
 
 def _machine(machine: MachineEntry) -> str:
@@ -101,7 +101,7 @@ def _failure(attempt: AttemptRecord, run_id: str) -> Iterator[str]:
         )
     trace = trace_of(attempt.log)
     if trace.left_out:
-        yield f"  ({trace.left_out} lines above; all: outspread history {run_name(run_id)} --log {shlex.quote(attempt.job)})"
+        yield f"  ({trace.left_out} lines above; all: outspread history {short_id(run_id)} --log {shlex.quote(attempt.job)})"
     yield from (f"  | {line}".rstrip() for line in trace.lines)
 
 
@@ -109,13 +109,3 @@ def _row(attempt: AttemptRecord) -> tuple[str, ...]:
     word = OUTCOME_WORDS[attempt.outcome] if attempt.outcome else ""
     took = "" if attempt.duration_s is None else span(attempt.duration_s)
     return (word, took, attempt.job, one_line(attempt.reason))
-
-
-def _table(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-
-
-def _moment(at: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M", time.localtime(at))

@@ -1,5 +1,6 @@
 """One line for what happened: to a job, to a machine, of a script."""
 
+from outspread.cli.columns import moment
 from outspread.cli.spans import span
 from outspread.cli.terminal_text import shown_text
 from outspread.controller.values import (
@@ -62,10 +63,14 @@ def machine_line(event: Report, verbosity: int) -> str:
     match event:
         case MachineFailed(backend=backend, system=system, reason=reason, final=final):
             return f"{backend}:{system}: {one_line(reason)}" if final or verbosity else ""
+        case ShellOpened(occasion=ShellOccasion.VISIT, server=server):
+            return f"shell on {server}; exit to give the machine back"
         case ShellOpened(occasion=occasion, server=server, context=context):
             return f"shell {_WHEN[occasion]} {DOING[event.verb]} {context} on {server}; exit to go on"
         case ShellClosed(context=context, reason=reason) if reason:
             return f"shell for {context}: {one_line(reason)}"
+        case MachineKept(server=server, address=address, reason=reason) if reason:
+            return f"{server}: held at {address} {hold_text(event.at, event.until, reason)}; {hold_hint(event.machine_id)}"
         case MachineKept(server=server, address=address):
             return f"{server}: kept at {address}"
         case RunningLate(server=server, context=context):
@@ -73,21 +78,33 @@ def machine_line(event: Report, verbosity: int) -> str:
     return _detail(event, verbosity) if verbosity else ""
 
 
-def run_name(run_id: str) -> str:
-    """Return enough of a run's id to name it: any unambiguous beginning does."""
-    return run_id[:_ID_CHARACTERS]
+def short_id(whole: str) -> str:
+    """Return enough of the id of a run or machine to name it: any unambiguous beginning does."""
+    return whole[:_ID_CHARACTERS]
+
+
+def hold_text(now: float, until: float, reason: str) -> str:
+    """Return until when a machine is held, and why; times in seconds since the epoch."""
+    left_s = until - now
+    return f"until {moment(until)} ({f'{span(left_s)} left' if left_s > 0 else 'over'}), for {one_line(reason)}"
+
+
+def hold_hint(machine_id: str) -> str:
+    """Return what to do with a machine that is held."""
+    name = short_id(machine_id)
+    return f"look: outspread shell --machine {name}; give it back: outspread discard --machine {name}"
 
 
 def run_line(event: RunStarted) -> str:
     """Return what a run begins with: its id, how much it is, and the seed where that matters."""
     seed = f", seed {event.seed}" if event.seed_matters else ""
     jobs = "1 job" if event.total_jobs == 1 else f"{event.total_jobs} jobs"
-    return f"run {run_name(event.run_id)}: {jobs} of {event.project}{seed}"
+    return f"run {short_id(event.run_id)}: {jobs} of {event.project}{seed}"
 
 
 def discard_line(run_id: str) -> str:
     """Return how the machines of a run are given back when it could not do so itself."""
-    return f"if killed, give its machines back with: outspread discard --run {run_name(run_id)}"
+    return f"if killed, give its machines back with: outspread discard --run {short_id(run_id)}"
 
 
 def one_line(text: str) -> str:

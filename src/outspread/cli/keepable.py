@@ -10,13 +10,13 @@ def machines_may_be_left(selection: Selection) -> bool:
     return len(_short_lived(selection)) < len(_backends(selection))
 
 
-def refuse_what_cannot_be_kept(selection: Selection) -> None:
-    """Raise UserError when machines that end with the run are among those that are to be kept."""
+def refuse_what_cannot_be_kept(selection: Selection, option: str) -> None:
+    """Raise UserError when machines that end with the run are among those that are to be kept, as ``option`` says."""
     if short_lived := _short_lived(selection):
         names = ", ".join(short_lived)
         raise UserError(
             f"cannot keep machines of {names}: they end with the process that made them",
-            hint="leave out --reuse, or select jobs of other backends",
+            hint=f"leave out {option}, or select jobs of other backends",
         )
 
 

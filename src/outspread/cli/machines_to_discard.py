@@ -37,20 +37,41 @@ def of_run(entries: Iterable[MachineEntry], beginning: str) -> list[Discardable]
     return [recorded(entry) for entry in found]
 
 
-def orphans(entries: Sequence[MachineEntry], existing: Sequence[Machine], *, root: str = "") -> list[Discardable]:
+def orphans(entries: Sequence[MachineEntry], existing: Sequence[Machine], *, now: float, root: str = "") -> list[Discardable]:
     """Return the machines that nobody gave back because their run's process died; of one project if named.
 
     ``existing`` are those that backends know of: they know them better than the record does. Machines that were kept on
-    purpose are none, and neither is what the record does not know, for its run may be alive elsewhere.
+    purpose are none until their hold is over, and neither is what the record does not know, for its run may be alive elsewhere.
     """
     better = {machine.machine_id: machine for machine in existing}
     found: list[Discardable] = []
     for entry in entries:
-        if entry.run_alive or entry.state is MachineState.KEPT or (root and entry.root != root):
+        is_kept = entry.state is MachineState.KEPT and not is_over(entry, now)
+        if entry.run_alive or is_kept or (root and entry.root != root):
             continue
         known = recorded(entry)
         found.append(msgspec.structs.replace(known, machine=better.get(entry.machine_id, known.machine)))
     return found
+
+
+def is_over(entry: MachineEntry, now: float) -> bool:
+    """Tell whether a machine was held for a time that has passed."""
+    return 0 < entry.held_until <= now
+
+
+def named(entries: Iterable[MachineEntry], name: str) -> MachineEntry:
+    """Return the machine of this label or address, or whose id begins so. UserError when there is none, or several."""
+    found = [
+        entry
+        for entry in entries
+        if name in (entry.address, recorded(entry).machine.label) or (name and entry.machine_id.startswith(name))
+    ]
+    if not found:
+        raise UserError(f"cannot find the machine {name}: the record has none of this name", hint="see outspread machines")
+    if len(found) > 1:
+        ids = ", ".join(entry.machine_id for entry in found[:10])
+        raise UserError(f"cannot tell which machine is meant by {name}: there are {len(found)}", hint=f"their ids are {ids}")
+    return found[0]
 
 
 def unknown(entries: Iterable[MachineEntry], existing: Iterable[Machine]) -> list[Machine]:

@@ -12,6 +12,8 @@ from outspread.cli.program_end import end_program
 COMMANDS = {
     "list": "Print the names of jobs.",
     "run": "Run jobs, and show how they go.",
+    "shell": "Get a machine and open a shell on it.",
+    "machines": "Say which machines there are, and who has them.",
     "discard": "Give back machines that outlived their run.",
     "history": "Look at earlier runs.",
     "completion": "Print what makes a shell complete commands.",

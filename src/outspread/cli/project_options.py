@@ -21,6 +21,12 @@ def complete_filter(ctx: click.Context, _param: click.Parameter, incomplete: str
 
 def project_options(function: Function) -> Function:
     """Add what ``selection.Wish`` is made from."""
+    filters = click.argument("filters", nargs=-1, metavar="[FILTER]...", shell_complete=complete_filter)
+    return filters(options_of_project(function))
+
+
+def options_of_project(function: Function) -> Function:
+    """Add what says which project is meant, and how to read it."""
     for decorate in (
         click.option("--strict", is_flag=True, help="Take warnings about the project for errors."),
         click.option(
@@ -30,7 +36,6 @@ def project_options(function: Function) -> Function:
         click.option(
             "-C", "--directory", default=".", type=click.Path(exists=True, file_okay=False), help="Start in this directory."
         ),
-        click.argument("filters", nargs=-1, metavar="[FILTER]...", shell_complete=complete_filter),
     ):
         function = decorate(function)
     return function

@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 from outspread.cli.carry_out import carry_out
 from outspread.cli.choose_view import choose_view, stdout_for
+from outspread.cli.held_machines import HeldMachines
 from outspread.cli.held_output import HeldOutput
+from outspread.cli.hold_keeper import leave_keeper
 from outspread.cli.keep_wish import KeepWish
 from outspread.cli.keepable import machines_may_be_left
 from outspread.cli.open_ledger import is_recording
@@ -52,6 +54,8 @@ def run_and_show(wish: RunWish) -> int:
         from outspread.cli.junit import JunitFile
 
         renderers.append(JunitFile(Path(wish.junit), selection.project.name, selection.jobs))
+    held = HeldMachines()
+    renderers.append(held)
     end = carry_out(
         selection,
         wish.options,
@@ -61,6 +65,8 @@ def run_and_show(wish: RunWish) -> int:
         keep=wish.keep,
         discard_command="outspread discard --orphans" if may_leave_machines else "",
     )
+    if held.run_id:
+        leave_keeper(held.run_id)
     if end.interrupted:
         return INTERRUPTED
     if not end.passed and wish.as_json:

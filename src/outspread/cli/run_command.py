@@ -3,6 +3,7 @@
 import click
 
 from outspread.cli.project_options import project_options
+from outspread.cli.span_of_time import SpanOfTime
 
 #: As in ``controller.values.Order``, which is not imported for a help text.
 ORDERS = ("random", "longest", "given")
@@ -18,6 +19,13 @@ ORDERS = ("random", "longest", "given")
 @click.option("--workers", type=click.IntRange(min=0), default=0, help="Machines per system; 0: as the project says.")
 @click.option("--reuse", is_flag=True, help="Keep machines, and use those that are kept.")
 @click.option("--resend", is_flag=True, help="Send the project to kept machines again.")
+@click.option(
+    "--keep-failed",
+    type=SpanOfTime(),
+    default=0.0,
+    metavar="TIME",
+    help="Hold the machines of failed jobs for so long, as in 1h.",
+)
 @click.option("--restore", is_flag=True, help="Run the restore scripts only.")
 @click.option("--abend", is_flag=True, help="Stop a machine's work at its first failure, without restoring.")
 @click.option("--debug", is_flag=True, help="Open a shell after a failing script.")
@@ -41,6 +49,7 @@ def command(
     workers: int,
     reuse: bool,
     resend: bool,
+    keep_failed: float,
     restore: bool,
     abend: bool,
     debug: bool,
@@ -74,6 +83,8 @@ def command(
     refuse_together(chosen.__getitem__, dash="--")
     if resend and not reuse:
         raise click.UsageError("--resend goes with --reuse")
+    if keep_failed and reuse:
+        raise click.UsageError("use only one of --keep-failed and --reuse: machines that are to be used again are not held")
     wish = Wish(
         filters, directory=directory, flavour=flavour, sandbox=sandbox, strict=strict, every_warning=verbose > 0, running=True
     )
@@ -88,6 +99,7 @@ def command(
         workers=workers,
         shells=tuple(map(ShellOccasion, wanted_shells(chosen.__getitem__))),
         live=live,
+        hold_failed_s=keep_failed,
     )
-    keep = KeepWish(reuse=reuse, resend=resend)
+    keep = KeepWish(reuse=reuse, resend=resend, notes_own=keep_failed > 0)
     return run_and_show(RunWish(wish, options, artifacts=artifacts, junit=junit, as_json=as_json, verbosity=verbose, keep=keep))

@@ -62,7 +62,7 @@ def run_here(
         for_run = resolve_host(project, jobs, host)
         content = _packed(project, jobs, host)
     audience = Audience(renderers)
-    run = RunSpec(uuid.uuid4().hex, _owner(), for_run, tuple(jobs), options)
+    run = RunSpec(uuid.uuid4().hex, _owner(), for_run, () if options.visit else tuple(jobs), options)
     with contextlib.closing(content):
         audience.feed(ContentPacked(time.time(), content.size_bytes))
         try:

@@ -110,6 +110,14 @@ class MachineFound(Struct, frozen=True):
     kept: bool = False
 
 
+class MachineHeld(Struct, frozen=True):
+    machine_id: str
+    run_id: str
+    reason: str
+    until: float
+    at: float
+
+
 class MachineLost(Struct, frozen=True):
     """A machine could not be had, or was lost; one that was never there is gone."""
 
@@ -141,6 +149,7 @@ Change = (
     | DurationSeen
     | MachineAsked
     | MachineFound
+    | MachineHeld
     | MachineLost
     | MachineReturning
     | MachineReturned

@@ -17,6 +17,7 @@ from outspread.controller.changes import (
     Change,
     MachineAsked,
     MachineFound,
+    MachineHeld,
     MachineLost,
     MachineReturned,
     MachineReturning,
@@ -39,6 +40,7 @@ from outspread.controller.values import (
     MachineEntry,
     MachineFailed,
     MachineGone,
+    MachineKept,
     MachineRequested,
     MachineReused,
     Order,
@@ -153,7 +155,9 @@ class EmbeddedController:
         for the disk: this controller and its workers live and die together.
         """
         stale = self._hear(call)
-        if any(isinstance(report, MachineRequested | MachineAllocated | MachineReused) for _, report in call.reports):
+        if any(
+            isinstance(report, MachineRequested | MachineAllocated | MachineReused | MachineKept) for _, report in call.reports
+        ):
             await self._ledger.settle()
         await self._ledger.room()
         for run_id in {run_id for run_id, _ in call.reports}:
@@ -355,6 +359,8 @@ def _machine_change(run_id: str, report: Report) -> Change | None:
                 at=report.at,
                 kept=report.kept,
             )
+        case MachineKept(reason=reason) if reason:
+            return MachineHeld(report.machine_id, run_id, reason, report.until, report.at)
         case MachineFailed():
             return MachineLost(report.machine_id, run_id, report.reason, report.at)
         case MachineDiscarding():

@@ -83,7 +83,8 @@ def read_machines(connection: sqlite3.Connection) -> list[MachineEntry]:
     """Return the machines not known to be gone, oldest first."""
     rows = connection.execute(
         "SELECT machine_id, machines.run_id, backend, backend_type, system, machines.state, server, address, record,"
-        " requested_us, runs.state, runs.process, runs.root FROM machines LEFT JOIN runs ON runs.run_id = machines.run_id"
+        " requested_us, runs.state, runs.process, runs.root, runs.owner, held_until_us, hold_reason"
+        " FROM machines LEFT JOIN runs ON runs.run_id = machines.run_id"
         " WHERE machines.state <> 'gone' ORDER BY requested_us, machine_id"
     )
     return [
@@ -100,6 +101,9 @@ def read_machines(connection: sqlite3.Connection) -> list[MachineEntry]:
             record=row[8],
             requested_at=row[9] / MICROSECONDS,
             run_alive=row[10] == "running" and is_alive(row[11]),
+            owner=row[13] or "",
+            held_until=(row[14] or 0) / MICROSECONDS,
+            hold_reason=row[15] or "",
         )
         for row in rows
     ]

@@ -12,7 +12,7 @@ order of submission and nothing else: no priority, no suite, no sample. A job th
 its suite and priority.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
@@ -31,11 +31,21 @@ class Lane(Struct, frozen=True, order=True):
 class ReadyJobs:
     """The waiting jobs of a run, by lane. Jobs are known by their number: their place in the submission."""
 
-    def __init__(self, jobs: Sequence[Job], *, order: Order, seed: int, expected_s: Sequence[float] = ()) -> None:
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        *,
+        order: Order,
+        seed: int,
+        expected_s: Sequence[float] = (),
+        lanes_without_jobs: Iterable[Lane] = (),
+    ) -> None:
         self._lane_of: list[LaneJobs] = []
         self._lanes: dict[Lane, LaneJobs] = {}
         status = bytearray([WAITING]) * len(jobs)
         by_key: dict[tuple[str, str], LaneJobs] = {}
+        for lane in lanes_without_jobs:
+            self._lanes[lane] = LaneJobs(jobs, status, order, seed, expected_s)
         for number, job in enumerate(jobs):
             lane_jobs = by_key.get((job.backend, job.system))
             if lane_jobs is None:

@@ -18,6 +18,7 @@ from outspread.controller.changes import (
     JobMoved,
     MachineAsked,
     MachineFound,
+    MachineHeld,
     MachineLost,
     MachineReturned,
     MachineReturning,
@@ -72,6 +73,7 @@ class ChangeRecorder:
             DurationSeen: self._duration_seen,
             MachineAsked: self._machine_asked,
             MachineFound: self._machine_found,
+            MachineHeld: self._machine_held,
             MachineLost: self._machine_lost,
             MachineReturning: self._machine_returning,
             MachineReturned: self._machine_returned,
@@ -244,7 +246,8 @@ class ChangeRecorder:
             "INSERT INTO machines (machine_id, run_id, backend, backend_type, system, state, server, address, record,"
             " requested_us, ready_us) VALUES (?, ?, ?, '', ?, ?, ?, ?, ?, ?, ?)"
             " ON CONFLICT (machine_id) DO UPDATE SET run_id = excluded.run_id, state = excluded.state, server = excluded.server,"
-            " address = excluded.address, record = excluded.record, ready_us = excluded.ready_us, gone_us = NULL",
+            " address = excluded.address, record = excluded.record, ready_us = excluded.ready_us, gone_us = NULL,"
+            " held_until_us = NULL, hold_reason = NULL",
             (
                 change.machine_id,
                 change.run_id,
@@ -259,6 +262,13 @@ class ChangeRecorder:
             ),
         )
         self._event(change.at, "machine-ready", change.run_id, change.machine_id, reason=change.address)
+
+    def _machine_held(self, change: MachineHeld) -> None:
+        self._connection.execute(
+            "UPDATE machines SET state = ?, hold_reason = ?, held_until_us = ? WHERE machine_id = ? AND state <> 'gone'",
+            (MachineState.KEPT.value, storable(change.reason), microseconds(change.until), change.machine_id),
+        )
+        self._event(change.at, "machine-held", change.run_id, change.machine_id, reason=change.reason)
 
     def _machine_lost(self, change: MachineLost) -> None:
         at_us = microseconds(change.at)

@@ -58,6 +58,8 @@ def plan_seats(run: RunSpec, *, chosen_seed: int) -> SeatPlan:
         lane: min(jobs, run.options.workers or run.project.backends[lane.backend].systems[lane.system].workers)
         for lane, jobs in jobs_of.items()
     }
+    if run.options.visit is not None:
+        sessions[Lane(*run.options.visit)] = 1
     more_jobs = len(run.jobs) > sum(sessions.values())
     return SeatPlan(
         sessions=sessions,
@@ -102,7 +104,13 @@ class RunInHand:
         self.changes: list[Change] = []
         self.cancelled = False
         self._next_fence = next_fence
-        self._ready = ReadyJobs(spec.jobs, order=spec.options.order, seed=plan.seed, expected_s=expected_s)
+        self._ready = ReadyJobs(
+            spec.jobs,
+            order=spec.options.order,
+            seed=plan.seed,
+            expected_s=expected_s,
+            lanes_without_jobs=[Lane(*visit)] if (visit := spec.options.visit) is not None else (),
+        )
         self._lane_seats = {lane: LaneSeats(count) for lane, count in plan.sessions.items()}
         self._jobs = [_Job() for _ in spec.jobs]
         self._number_of = {job.name: number for number, job in enumerate(spec.jobs)}
@@ -110,6 +118,8 @@ class RunInHand:
         self._bad_jobs = 0
         self._failed_steps = 0
         self._failed_machines: dict[Lane, int] = {}
+        self._has_held: set[tuple[Lane, int]] = set()  # seats whose machine was held once
+        self._visits_to_come = int(spec.options.visit is not None)
         self._seats: dict[str, _OpenSeat] = {}
         self._executed: dict[str, int] = {}  # job -> its place among those that began to execute
 
@@ -122,7 +132,7 @@ class RunInHand:
         open_to = [
             (number, place, lane)
             for place, (lane, seats) in enumerate(self._lane_seats.items())
-            if (number := seats.next_number(self._ready.waiting(lane))) is not None
+            if (number := seats.next_number(self._ready.waiting(lane) + self._visits_to_come)) is not None
         ]
         if not open_to:
             return None
@@ -130,6 +140,7 @@ class RunInHand:
         fence = self._next_fence()
         seat = _OpenSeat(lane, number, fence, f"{self.spec.run_id}/{lane.backend}:{lane.system}/{number}.{fence}", worker)
         self._lane_seats[lane].open(number)
+        self._visits_to_come = 0
         self._seats[seat.seat_id] = seat
         return Seat(
             seat_id=seat.seat_id,
@@ -141,6 +152,7 @@ class RunInHand:
             project=self.spec.project,
             options=self.spec.options,
             total_jobs=len(self.spec.jobs),
+            may_hold=self.spec.options.hold_failed_s > 0 and (lane, number) not in self._has_held,
         )
 
     def assign(self, wanted: JobWanted, *, at: float) -> Assignment | None:
@@ -204,6 +216,7 @@ class RunInHand:
         if self.cancelled:
             return
         self.cancelled = True
+        self._visits_to_come = 0
         self.changes.append(RunCancelled(self.spec.run_id, reason, at))
         for lane in self._lane_seats:
             for number in self._ready.take_all(lane):
@@ -212,8 +225,8 @@ class RunInHand:
     # --- how it stands ---
 
     def is_finished(self) -> bool:
-        """Tell whether every job is final and every seat closed."""
-        return not self._undecided and not self._seats
+        """Tell whether every job is final, every seat closed, and nobody visits any more."""
+        return not self._undecided and not self._seats and not self._visits_to_come
 
     def has_passed(self) -> bool:
         """Tell whether all is well: every job passed or skipped, no step failed, no machine given up."""
@@ -311,7 +324,10 @@ class RunInHand:
         del self._seats[seat.seat_id]
         self._ready.leave(seat.lane, seat.number)
         seats = self._lane_seats[seat.lane]
-        replaceable = seats.close(seat.number, lost=seat.lost and not seat.ending, given_up=not seat.ending)
+        if report.held:
+            self._has_held.add((seat.lane, seat.number))
+        given_up = not (seat.ending or report.held)
+        replaceable = seats.close(seat.number, lost=seat.lost and not seat.ending, given_up=given_up)
         if seat.lost and replaceable and self._failed_machines.get(seat.lane):
             self._failed_machines[seat.lane] -= 1  # another machine takes this one's place
         if not seats.has_open and not seats.can_open:

@@ -159,6 +159,8 @@ machines = Table(
     Column("ready_us", BigInteger()),
     Column("gone_us", BigInteger()),
     Column("last_error", Text()),
+    Column("held_until_us", BigInteger()),
+    Column("hold_reason", Text()),
     CheckConstraint(_one_of("state", MachineState), name="ck_machines_state"),
     CheckConstraint("(state = 'gone') = (gone_us IS NOT NULL)", name="ck_machines_gone"),
     Index("ix_machines_state", "state"),

@@ -80,6 +80,7 @@ class ShellOccasion(StrEnum):
     INSTEAD = "instead"  # of execute
     AFTER = "after"  # execute
     DEBUG = "debug"  # after any script that failed
+    VISIT = "visit"  # in place of all jobs
 
 
 class RunOptions(Struct, frozen=True):
@@ -96,6 +97,8 @@ class RunOptions(Struct, frozen=True):
     shells: tuple[ShellOccasion, ...] = ()  # when to open one
     live: bool = False  # report what scripts print while they do
     time_lines: bool = False  # put the time before each line of output
+    hold_failed_s: float = 0.0  # hold the machine of a failed job, without restoring, for so long; 0: do not
+    visit: tuple[str, str] | None = None  # no jobs: a shell on a machine of this backend and system
 
 
 class RunSpec(Struct, frozen=True):
@@ -120,6 +123,7 @@ class Seat(Struct, frozen=True):
     project: Project
     options: RunOptions
     total_jobs: int  # in the run
+    may_hold: bool = False  # its machine may be held when a job fails
 
 
 class JobWanted(Struct, frozen=True):
@@ -228,11 +232,13 @@ class MachineFailed(Event, frozen=True, tag="machine-failed"):
 
 
 class MachineKept(Event, frozen=True, tag="machine-kept"):
-    """The session is done with a machine, which lives on."""
+    """The session is done with a machine, which lives on; with a ``reason`` it is held for people, ``until`` then."""
 
     machine_id: str
     server: str
     address: str
+    reason: str = ""
+    until: float = 0.0
 
 
 class MachineDiscarding(Event, frozen=True, tag="machine-discarding"):
@@ -348,11 +354,12 @@ class AttemptFinished(Event, frozen=True, tag="attempt-finished"):
 
 
 class SeatClosed(Event, frozen=True, tag="seat-closed"):
-    """A session is over; ``reason`` when it was given up before its work was done."""
+    """A session is over; ``reason`` when it was given up before its work was done, ``held`` when its machine is."""
 
     seat_id: str
     fence: int
     reason: str = ""
+    held: bool = False
 
 
 class RunFinished(Event, frozen=True, tag="run-finished"):
@@ -464,6 +471,9 @@ class MachineEntry(Struct, frozen=True):
     record: str
     requested_at: float
     run_alive: bool  # the process that carries its run is still there
+    owner: str = ""  # who submitted that run
+    held_until: float = 0.0  # 0: it is not held
+    hold_reason: str = ""
 
 
 class RunDetail(Struct, frozen=True):

@@ -33,13 +33,18 @@ def backend_for(backend_type: str) -> MachineBackend:
             f"cannot use a backend of type {backend_type}: it is not available in this version",
             hint=f"run with --sandbox, or install a package that offers it in the entry-point group {ENTRY_POINT_GROUP}",
         )
-    offered = ", ".join(sorted({*_OURS, *plugged_in}))
+    offered = ", ".join(sorted(available_types()))
     raise UserError(f"cannot use a backend of type {backend_type}: there is none", hint=f"the types are {offered}")
 
 
 def plugged_in_types() -> frozenset[str]:
     """Return the types that other packages offer."""
     return frozenset(_entry_points()) - _OURS
+
+
+def available_types() -> frozenset[str]:
+    """Return the types that there are backends for."""
+    return _OURS | frozenset(_entry_points())
 
 
 def _entry_points() -> dict[str, Callable[[], MachineBackend]]:

@@ -60,6 +60,29 @@ def job_environment(project: Project, job: Job, host: HostCommands) -> Variables
     return _in_order(own, written)
 
 
+def system_environment(project: Project, backend_name: str, system_name: str, host: HostCommands) -> Variables:
+    """Return the variables of a system without any job, with the output of ``$(HOST:...)`` commands in them.
+
+    Keys for variants are left out. Raises ProjectError when a command fails.
+    """
+    backend = project.backends[backend_name]
+    system = backend.systems[system_name]
+    own = [
+        ("SPREAD_PROJECT", project.name),
+        ("SPREAD_PATH", project.path),
+        ("SPREAD_BACKEND", backend.name),
+        ("SPREAD_SYSTEM", system.name),
+    ]
+    levels = (project.environment, backend.environment, system.environment)
+    written = [
+        (key, expand_host(value, host, owner=f"{backend.name}:{system.name}"))
+        for environment in levels
+        for key, value in environment
+        if "/" not in key
+    ]
+    return _in_order(own, written)
+
+
 def project_environment(project: Project, host: HostCommands, *, backends_with_jobs: Iterable[str] = ()) -> Variables:
     """Return the variables of the project as its own scripts on this host see them, SPREAD_BACKENDS last.
 

@@ -101,14 +101,18 @@ class MachineSupply:
                     raise
         raise AssertionError("unreachable")
 
-    async def release(self, *, lost: bool = False) -> None:
+    async def release(self, *, lost: bool = False, hold: str = "") -> None:
         """Give the machine back or keep it, if there is one; errors are reported, not raised. Bounded in time.
 
-        One that was ``lost`` is kept for people only: no other session gets it. Once begun this goes on whoever stops waiting
-        for it; called again, it waits for the same end.
+        One that was ``lost``, or is to be held for the reason ``hold``, is kept for people only: no other session gets it. Once
+        begun this goes on whoever stops waiting for it; called again, it waits for the same end.
         """
-        if self._machine is not None:
-            await self._end(self._keep(self._machine, lost=lost) if self._keeps else self._discard(self._machine))
+        if self._machine is None:
+            return
+        if self._keeps or (hold and self._backend.machines_live_on):
+            await self._end(self._keep(self._machine, lost=lost, hold=hold))
+        else:
+            await self._end(self._discard(self._machine))
 
     # --- getting one ------------------------------------------------------------------------------------------------
 
@@ -253,10 +257,12 @@ class MachineSupply:
             self._report(MachineGone(time.time(), machine.machine_id, str(machine)))
         self._machine = self._shell = self._ending = None
 
-    async def _keep(self, machine: Machine, *, lost: bool) -> None:
+    async def _keep(self, machine: Machine, *, lost: bool, hold: str) -> None:
         await self._let_go()
-        self._report(MachineKept(time.time(), machine.machine_id, str(machine), machine.address))
-        if not lost:
+        now = time.time()
+        until = now + self._seat.options.hold_failed_s if hold else 0.0
+        self._report(MachineKept(now, machine.machine_id, str(machine), machine.address, hold, until))
+        if not (lost or hold):
             self._kept.put_back(machine)
 
     async def _let_go(self) -> None:

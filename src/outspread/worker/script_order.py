@@ -141,9 +141,10 @@ class DecideJob(Struct, frozen=True):
 
 
 class Close(Struct, frozen=True):
-    """Nothing more to do here; ``reason`` when that is not because the work is done."""
+    """Nothing more to do here; ``reason`` when that is not because the work is done, ``hold`` why the machine is to be held."""
 
     reason: str
+    hold: str = ""
 
 
 Action = WantJob | RunScript | OpenShell | FetchArtifacts | DecideJob | Close
@@ -154,6 +155,8 @@ SHELLS: dict[State, ShellOccasion] = {
     State.SHELL_AFTER: ShellOccasion.AFTER,
 }
 
+#: What is still done for a job that failed when its machine is to be held.
+_BEFORE_HOLDING = (State.SHELL_AFTER, State.ARTIFACTS)
 _LAST_RESTORES = (State.SUITE_RESTORE, State.BACKEND_RESTORE, State.PROJECT_RESTORE)
 _VERDICTS = {Signal.FAILED: Outcome.FAILED, Signal.TIMEOUT: Outcome.TIMEOUT, Signal.SKIP: Outcome.SKIPPED}
 
@@ -161,9 +164,11 @@ _VERDICTS = {Signal.FAILED: Outcome.FAILED, Signal.TIMEOUT: Outcome.TIMEOUT, Sig
 class ScriptOrder:
     """The order of scripts of one session: call ``next``, do what it says, answer, and again until ``Close``."""
 
-    def __init__(self, project: Project, options: RunOptions) -> None:
+    def __init__(self, project: Project, options: RunOptions, *, may_hold: bool = False) -> None:
         self._project = project
         self._options = options
+        self._may_hold = may_hold  # after a failure the machine is left as it is
+        self._hold = ""  # why it is
         self._state = State.WANT_JOB
         self._job: Job | None = None
         self._earned: DecideJob | None = None  # what the job in hand will be reported as
@@ -189,7 +194,10 @@ class ScriptOrder:
             if self._job is not None and self._must_decide():
                 return self._decide(self._job)
             if self._state is State.CLOSED:
-                return Close(self._broken)
+                return Close(self._broken, self._hold)
+            if self._hold and self._state not in _BEFORE_HOLDING:
+                self._state = State.CLOSED
+                continue
             action = self._action()
             if action is not None:
                 return action
@@ -231,10 +239,12 @@ class ScriptOrder:
 
     def lost(self, reason: str) -> None:
         """The machine is gone: no script can follow, and a job without a verdict has none by this."""
+        self._hold = ""
         self._end(Outcome.INFRA, reason)
 
     def cancelled(self, reason: str) -> None:
         """The run was cancelled: no script follows."""
+        self._hold = ""
         self._end(Outcome.CANCELLED, reason)
 
     def _must_decide(self) -> bool:
@@ -344,6 +354,8 @@ class ScriptOrder:
             return
         outcome = _VERDICTS[signal]
         what = f"{does.verb} of the {does.level} failed: {reason}"
+        if self._may_hold and outcome is not Outcome.SKIPPED:
+            self._hold = self._hold or f"{self._subject().name}: {what}"
         match state:
             case State.SUITE_CHANGE | State.PROJECT_PREPARE | State.BACKEND_PREPARE:
                 self._broken = what

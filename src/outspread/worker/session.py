@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -28,7 +27,7 @@ from outspread.controller.values import (
     StepStarted,
     Verb,
 )
-from outspread.errors import ConnectionLostError, InfrastructureError, OutspreadError
+from outspread.errors import ConnectionLostError, InfrastructureError
 from outspread.machines.contract import FetchedPaths, Shell
 from outspread.machines.prologue import render_shell_setup
 from outspread.project.environment import job_environment
@@ -36,6 +35,7 @@ from outspread.project.host_commands import no_host_commands
 from outspread.project.model import Job
 from outspread.project.timeouts import timeouts_for
 from outspread.worker.captured_output import CapturedOutput
+from outspread.worker.end_of_work import end_of_work
 from outspread.worker.live_output import LiveOutput
 from outspread.worker.machine_supply import MachineSupply
 from outspread.worker.script_order import Close, DecideJob, FetchArtifacts, OpenShell, RunScript, ScriptOrder, Signal, WantJob
@@ -86,11 +86,12 @@ class Session:
         self._report = report
         self._artifacts = artifacts
         self._desk = desk
-        self._order = ScriptOrder(seat.project, seat.options)
+        self._order = ScriptOrder(seat.project, seat.options, may_hold=seat.may_hold)
         self._attempt: _AttemptInHand | None = None
         self._work: asyncio.Task[None] | None = None
         self._cancel_reason = ""
         self._lost = False
+        self._hold = ""  # why the machine is to be held
         self._shell: Shell | None = None
         self._doing: RunScript | OpenShell | None = None
 
@@ -99,7 +100,7 @@ class Session:
         self._work = asyncio.create_task(self._carry())
         reason = "the worker was stopped"
         try:
-            reason = await self._end_of_work(self._work)
+            reason = await end_of_work(self._work, lambda: self._cancel_reason)
         finally:
             self._work.cancel()
             await asyncio.wait([self._work])
@@ -107,23 +108,10 @@ class Session:
                 reason = self._settle(reason)
             finally:
                 try:
-                    await self._supply.release(lost=self._lost)
+                    await self._supply.release(lost=self._lost, hold=self._hold)
                 finally:
-                    self._report(SeatClosed(time.time(), self._seat.seat_id, self._seat.fence, reason))
-
-    async def _end_of_work(self, work: asyncio.Task[None]) -> str:
-        """Return why the work broke off, or "" when it was done."""
-        try:
-            await work
-        except asyncio.CancelledError:
-            if not self._cancel_reason:
-                raise
-            return self._cancel_reason
-        except OutspreadError as error:
-            return str(error)
-        except Exception as error:  # noqa: BLE001 - a fault of ours in one session must not end those of others
-            return f"internal error: {_with_place(error)}"
-        return ""
+                    held = bool(self._hold) and not reason
+                    self._report(SeatClosed(time.time(), self._seat.seat_id, self._seat.fence, reason, held))
 
     def cancel(self, reason: str) -> None:
         """End at once: the script that runs is killed, nothing but the clean-up follows."""
@@ -139,7 +127,10 @@ class Session:
             self._order.lost(reason)
         while isinstance(action := self._order.next(), DecideJob):
             self._decide(action)
-        return reason or (action.reason if isinstance(action, Close) else "")
+        if not isinstance(action, Close):
+            return reason
+        self._hold = action.hold
+        return reason or action.reason
 
     async def _carry(self) -> None:
         shell = self._shell = await self._supply.acquire()
@@ -372,12 +363,3 @@ class Session:
         lacking = (*fetched.missing, *refused)
         self._report(ArtifactsFetched(time.time(), name or self._project.name, server, fetched.files, lacking, error))
         return error
-
-
-def _with_place(error: Exception) -> str:
-    """Return what ``error`` is and where it came from, on one line."""
-    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
-        error = error.exceptions[0]
-    place = traceback.extract_tb(error.__traceback__)[-1:]
-    where = f" ({place[0].filename}:{place[0].lineno})" if place else ""
-    return f"{type(error).__name__}: {error}{where}".replace("\n", " ")

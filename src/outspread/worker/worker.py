@@ -18,6 +18,7 @@ from outspread.worker.machine_supply import MachineSupply
 from outspread.worker.script_order import WantJob
 from outspread.worker.session import Session
 from outspread.worker.terminal_desk import NoTerminal, TerminalDesk
+from outspread.worker.visit import Visit
 
 LISTEN_S = 20.0
 
@@ -52,7 +53,7 @@ class Worker:
         self._desk = desk or NoTerminal()
         self._kept = kept or unwritten_book()
         self._password = password
-        self._sessions: dict[str, Session] = {}
+        self._sessions: dict[str, Session | Visit] = {}
         self._runs: dict[str, str] = {}  # seat -> run; each takes a slot
         self._outbox: list[tuple[str, Report]] = []
         self._wants: list[JobWanted] = []
@@ -144,7 +145,11 @@ class Worker:
             kept=self._kept,
             password=self._password,
         )
-        session = Session(seat, supply, want=want, report=report, artifacts=self._artifacts, desk=self._desk)
+        session: Session | Visit
+        if seat.options.visit is not None:
+            session = Visit(seat, supply, report=report, desk=self._desk)
+        else:
+            session = Session(seat, supply, want=want, report=report, artifacts=self._artifacts, desk=self._desk)
         self._sessions[seat.seat_id] = session
         try:
             await session.run()

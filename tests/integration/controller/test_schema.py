@@ -1,5 +1,6 @@
 """The three forms of the schema are one: the tables in Python, the migrations, and the plain SQL for a new database."""
 
+import re
 import sqlite3
 import subprocess
 import sys
@@ -18,10 +19,14 @@ from outspread.errors import InfrastructureError
 MIGRATIONS = Path(schema_upgrade.__file__).with_name("migrations")
 
 
+#: Migrations add columns to a line that is there.
+_LINE_ENDS = re.compile(r"\n|, (?=[a-z_]+ [A-Z])")
+
+
 def described(connection: sqlite3.Connection) -> dict[str, list[str]]:
     """Each table and index by the lines of its definition, whose order does not matter."""
     rows = connection.execute("SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name <> 'alembic_version'")
-    return {name: sorted(filter(None, (line.strip(" \t,)") for line in sql.splitlines()))) for name, sql in rows}
+    return {name: sorted(filter(None, (line.strip(" \t,)") for line in _LINE_ENDS.split(sql)))) for name, sql in rows}
 
 
 def opened() -> sqlite3.Connection:
@@ -123,8 +128,14 @@ def tables() -> sqlite3.Connection:
             "INSERT INTO runs SELECT 2, run_id, digest, '', '', '', '', 1, 0, 'running', '', 1, 1, '', NULL, NULL, 0 FROM runs",
             "run_id",
         ),
-        ("INSERT INTO machines VALUES ('m', 'r', 'b', 't', 's', 'lost', '', '', '', 1, NULL, NULL, NULL)", "ck_machines_state"),
-        ("INSERT INTO machines VALUES ('m', 'r', 'b', 't', 's', 'gone', '', '', '', 1, NULL, NULL, NULL)", "ck_machines_gone"),
+        (
+            "INSERT INTO machines VALUES ('m', 'r', 'b', 't', 's', 'lost', '', '', '', 1, NULL, NULL, NULL, NULL, NULL)",
+            "ck_machines_state",
+        ),
+        (
+            "INSERT INTO machines VALUES ('m', 'r', 'b', 't', 's', 'gone', '', '', '', 1, NULL, NULL, NULL, NULL, NULL)",
+            "ck_machines_gone",
+        ),
         ("INSERT INTO durations VALUES ('p', 'k', -1, 1)", "ck_durations_duration"),
     ],
 )

@@ -17,6 +17,8 @@ from outspread.controller.values import MachineEntry, MachineState
 from outspread.errors import UserError
 from outspread.machines.contract import Machine
 
+NOW = 1000.0  # seconds since the epoch
+
 
 def entry(
     machine_id: str,
@@ -45,19 +47,19 @@ def test_the_record_of_a_machine_is_the_machine() -> None:
 @pytest.mark.parametrize("state", [MachineState.REQUESTED, MachineState.READY, MachineState.DISCARDING])
 def test_orphans_are_what_dead_runs_left_in_any_phase(state: MachineState) -> None:
     entries = [entry("m1", state), entry("m2", state, alive=True), entry("m3", state, root="/other")]
-    assert ids(orphans(entries, [])) == ["m1", "m3"]
-    assert ids(orphans(entries, [], root="/p")) == ["m1"]
+    assert ids(orphans(entries, [], now=NOW)) == ["m1", "m3"]
+    assert ids(orphans(entries, [], now=NOW, root="/p")) == ["m1"]
 
 
 def test_what_was_kept_on_purpose_is_no_orphan() -> None:
-    assert orphans([entry("m1", MachineState.KEPT)], []) == []
+    assert orphans([entry("m1", MachineState.KEPT)], [], now=NOW) == []
 
 
 def test_backends_know_their_machines_better() -> None:
     seen = Machine("m1", "lab", "adhoc", "a-1", data={"pid": "7"})
     stranger = Machine("m9", "lab", "adhoc", "a-1")
     entries = [entry("m1"), entry("m2", alive=True)]
-    assert [one.machine for one in orphans(entries, [seen, stranger])] == [seen]
+    assert [one.machine for one in orphans(entries, [seen, stranger], now=NOW)] == [seen]
     assert unknown(entries, [seen, stranger]) == [stranger]
 
 

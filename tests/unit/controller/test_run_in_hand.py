@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from outspread.controller.changes import AttemptBegan, AttemptEnded, JobMoved
 from outspread.controller.job_states import FINAL_STATES, INFRA_LIMIT, TRANSITIONS
@@ -379,3 +380,42 @@ def _changes_are_legal(run: RunInHand) -> None:
             deciding[change.number] += change.decides
     assert all(state in FINAL_STATES for state in states)
     assert all(count <= 1 for count in deciding.values())
+
+
+def test_a_seat_whose_machine_is_held_goes_on_with_another_and_holds_no_more(make_run: Callable[..., RunSpec]) -> None:
+    run = begin(make_run("b:s:x/1", "b:s:x/2", options=RunOptions(hold_failed_s=60.0)))
+    first = opened(run)
+    assert first.may_hold
+    given = want(run, first)
+    start(run, given)
+    finish(run, given, Outcome.FAILED)
+    assert run.hear(SeatClosed(4.0, first.seat_id, first.fence, "", held=True))
+    second = opened(run)
+    assert (second.number, second.may_hold) == (first.number, False)
+    given = want(run, second)
+    start(run, given)
+    finish(run, given)
+    assert want(run, second).job is None
+    close(run, second)
+    assert run.is_finished()
+    assert sorted(filter(None, outcomes(run).values())) == [Outcome.FAILED, Outcome.PASSED]
+
+
+def test_a_visit_is_a_run_of_one_seat_and_no_job(make_run: Callable[..., RunSpec]) -> None:
+    jobless = structs.replace(make_run("b:s:x/1"), jobs=(), options=RunOptions(visit=("b", "s")))
+    run = begin(jobless)
+    assert not run.is_finished()
+    seat = opened(run)
+    assert run.open_seat("worker") is None
+    assert not run.is_finished()
+    close(run, seat)
+    assert run.open_seat("worker") is None
+    assert run.is_finished()
+    assert run.has_passed()
+
+
+def test_a_visit_that_is_cancelled_before_it_begins_is_over(make_run: Callable[..., RunSpec]) -> None:
+    run = begin(structs.replace(make_run("b:s:x/1"), jobs=(), options=RunOptions(visit=("b", "s"))))
+    run.cancel("stopped", at=1.0)
+    assert run.open_seat("worker") is None
+    assert run.is_finished()

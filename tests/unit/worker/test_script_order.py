@@ -325,3 +325,58 @@ def test_a_suite_restore_that_fails_is_run_once() -> None:
     assert len(restores) == 1
     assert outcomes == [("a/t0", Outcome.PASSED), ("b/t0", Outcome.ABORTED)]
     assert reason == "restore of the suite failed: because"
+
+
+def ends_of(order: ScriptOrder, jobs: list[Job], failing: tuple[Verb, Level]) -> tuple[list[str], Close]:
+    """Run ``order``, with the scripts of ``failing`` failing; return what was done for jobs, and its end."""
+    left = list(jobs)
+    done: list[str] = []
+    while True:
+        match order.next():
+            case Close() as close:
+                return done, close
+            case WantJob():
+                order.took(left.pop(0) if left else None)
+            case RunScript(verb=verb, level=level):
+                done.append(f"{verb} {level}")
+                order.ended(Signal.FAILED if (verb, level) == failing else Signal.PASSED, "why")
+            case FetchArtifacts():
+                done.append("artifacts")
+                order.ended(Signal.PASSED)
+            case DecideJob(outcome=outcome):
+                done.append(outcome)
+            case OpenShell():
+                order.ended(Signal.PASSED)
+
+
+def test_a_machine_that_may_be_held_is_left_as_it_is_after_a_failure() -> None:
+    jobs = [make_job("a/", 0), make_job("a/", 1)]
+    order = ScriptOrder(PROJECT, RunOptions(collect_artifacts=True), may_hold=True)
+    done, end = ends_of(order, jobs, (Verb.EXECUTE, Level.TASK))
+    assert done[-3:] == ["execute task", "artifacts", "failed"]
+    assert (end.reason, end.hold) == ("", "lxd:debian-12:a/t0: execute of the task failed: why")
+
+
+def test_what_fails_above_a_job_holds_the_machine_too_and_gives_the_seat_up_as_always() -> None:
+    for level, reason in ((Level.PROJECT, "prepare of the project failed: why"), (Level.SUITE, "")):
+        order = ScriptOrder(PROJECT, RunOptions(), may_hold=True)
+        done, end = ends_of(order, [make_job("a/", 0)], (Verb.PREPARE, level))
+        assert done[-2:] == [f"prepare {level}", "aborted"]
+        assert end.reason == reason
+        assert end.hold == f"lxd:debian-12:a/t0: prepare of the {level} failed: why"
+
+
+def test_a_machine_is_not_held_that_may_not_be_or_is_lost() -> None:
+    order = ScriptOrder(PROJECT, RunOptions())
+    done, end = ends_of(order, [make_job("a/", 0)], (Verb.EXECUTE, Level.TASK))
+    assert done[-1] == "restore project"
+    assert end.hold == ""
+    order = ScriptOrder(PROJECT, RunOptions(), may_hold=True)
+    order.next()
+    order.took(make_job("a/", 0))
+    assert isinstance(order.next(), RunScript)
+    order.ended(Signal.FAILED, "why")
+    order.lost("gone")
+    while not isinstance(action := order.next(), Close):
+        pass
+    assert action.hold == ""

@@ -37,6 +37,8 @@ CREATE TABLE machines (
 	ready_us BIGINT,
 	gone_us BIGINT,
 	last_error TEXT,
+	held_until_us BIGINT,
+	hold_reason TEXT,
 	PRIMARY KEY (machine_id),
 	CONSTRAINT ck_machines_state CHECK (state IN ('requested', 'ready', 'kept', 'discarding', 'gone')),
 	CONSTRAINT ck_machines_gone CHECK ((state = 'gone') = (gone_us IS NOT NULL))

@@ -110,6 +110,16 @@ class ReuseFile:
             return False
 
 
+def noted_without_lock(path: Path) -> tuple[ReuseEntry, ...]:
+    """Return the machines in a file that somebody else may hold; none when it cannot be read."""
+    for newest in (path.with_name(f"{path.name}.new"), path):
+        try:
+            return parse_reuse(newest.read_text("utf-8", "surrogateescape"))
+        except (OSError, ReuseTextError):
+            continue
+    return ()
+
+
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
