@@ -30,8 +30,9 @@ def backend_for(backend_type: str) -> MachineBackend:
         return plugged_in[backend_type]()
     if backend_type in _KNOWN_ELSEWHERE:
         raise UserError(
-            f"cannot use a backend of type {backend_type}: it is not available in this version",
-            hint=f"run with --sandbox, or install a package that offers it in the entry-point group {ENTRY_POINT_GROUP}",
+            f"cannot use a backend of type {backend_type}: Outspread itself has no machines of this type",
+            hint="run with --sandbox, or install a package that offers it in the entry-point group"
+            f" {ENTRY_POINT_GROUP} (docs/how-to/write-a-backend.md)",
         )
     offered = ", ".join(sorted(available_types()))
     raise UserError(f"cannot use a backend of type {backend_type}: there is none", hint=f"the types are {offered}")

@@ -76,6 +76,7 @@ def _read_backend(reader: FieldReader, name: str, line: int, node: Node) -> Back
         proxy=plus.text("proxy"),
         cidr_port_rel=plus.texts("cidr-port-rel"),
         volume_auto_delete=plus.boolean("volume-auto-delete"),
+        options=_text_pairs(reader, plus, "options"),
     )
     items = [] if (systems := fields.node("systems")) is None else reader.items(systems, "[]*spread.System")
     drafts = tuple([_read_system(reader, name, item) for item in items])
@@ -132,13 +133,15 @@ def _system_of(reader: FieldReader, backend: str, name: str, fields: Fields, env
         ssh_key_pass=plus.text("ssh-key-pass"),
         queue=plus.text("queue"),
         reserve_key=plus.text("reserve-key"),
-        provision_data=_provision_data(reader, plus),
+        provision_data=_text_pairs(reader, plus, "provision-data"),
         attach_service_account=plus.boolean("attach-service-account"),
+        # ours are nothing to Spread either
+        options=_text_pairs(reader, plus, "options"),
     )
 
 
-def _provision_data(reader: FieldReader, plus: Fields) -> tuple[tuple[str, str], ...]:
-    node = plus.node("provision-data")
+def _text_pairs(reader: FieldReader, plus: Fields, name: str) -> tuple[tuple[str, str], ...]:
+    node = plus.node(name)
     return () if node is None else reader.plus_text_pairs(node)
 
 

@@ -81,6 +81,8 @@ class System(Struct, frozen=True):
     reserve_key: str = ""
     provision_data: tuple[tuple[str, str], ...] = ()
     attach_service_account: bool = False
+    # ours
+    options: tuple[tuple[str, str], ...] = ()  # for types that other packages offer
 
 
 class Backend(Struct, frozen=True):
@@ -110,6 +112,8 @@ class Backend(Struct, frozen=True):
     proxy: str = ""
     cidr_port_rel: tuple[str, ...] = ()
     volume_auto_delete: bool = False
+    # ours
+    options: tuple[tuple[str, str], ...] = ()  # for types that other packages offer
 
 
 class Task(Struct, frozen=True):

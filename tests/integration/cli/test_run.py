@@ -153,7 +153,7 @@ def test_a_backend_that_is_not_there_is_one_clear_line(project: Any) -> None:
     project.task("never", "execute: 'true'\n")
     ended = project.run("outspread", "run")
     assert ended.code == 1
-    assert ended.err.startswith("error: cannot use a backend of type lxd: it is not available in this version")
+    assert ended.err.startswith("error: cannot use a backend of type lxd: Outspread itself has no machines of this type")
     assert ended.out == ""
     by_sandbox = project.run("outspread", "run", "--sandbox")
     assert "cannot use a backend" not in by_sandbox.err

@@ -22,7 +22,7 @@ def test_the_sandbox_is_ours() -> None:
 
 @pytest.mark.parametrize("known", ["google", "lxd", "qemu", "linode", "openstack", "testflinger", "humbox"])
 def test_a_type_of_spread_that_is_not_here_yet_says_what_to_do(known: str) -> None:
-    with pytest.raises(UserError, match=f"{known}: it is not available in this version") as caught:
+    with pytest.raises(UserError, match=f"type {known}: Outspread itself has no machines of this type") as caught:
         backends.backend_for(known)
     assert "--sandbox" in caught.value.hint
     assert backends.ENTRY_POINT_GROUP in caught.value.hint
