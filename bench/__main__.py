@@ -1,5 +1,6 @@
 """``python -m bench [yardsticks|listing|sandbox|ssh|running]...``: measure, print, and fail when a bound is not kept."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from bench.yardsticks import yardsticks
 
 
 def main() -> int:
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # programs are measured as they are used: with their byte code
     bin_dir = Path(sys.executable).parent
     parts = {
         "yardsticks": ("Yardsticks of this machine (medians)", yardsticks),

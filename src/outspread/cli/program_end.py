@@ -1,5 +1,6 @@
 """How a program ends: what it prints about an exception, and the exit code that follows from it."""
 
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -48,6 +49,20 @@ def end_program(
             what = f"{type(error).__name__}: {error}".replace("\n", " ")
             print(f"error: internal: {what} ({how_to_debug} shows where)", file=sys.stderr)
     sys.exit(code)
+
+
+def leave_at_once(program: Callable[[], object]) -> NoReturn:
+    """Call ``program``, and when it exits, do so without taking the interpreter apart, which takes 50 ms and helps nobody."""
+    code: object = 0
+    try:
+        program()
+    except SystemExit as end:
+        code = end.code
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):  # who would be told is gone
+            if stream is not None:
+                stream.flush()
+    os._exit(code if isinstance(code, int) else code is not None)
 
 
 def leave_broken_pipe() -> NoReturn:

@@ -1,6 +1,7 @@
 import errno
 import io
 import os
+import subprocess
 import sys
 from pathlib import Path
 from typing import IO
@@ -103,3 +104,19 @@ def test_closed_output_is_said_before_anything_is_done(
             end_program(lambda: pytest.fail("was called"), debug=False, how_to_debug="")
     assert caught.value.code == 1
     assert capsys.readouterr().err == "error: cannot write to standard output: it is closed\n"
+
+
+@pytest.mark.parametrize("ends_with", ["sys.exit(3)", "sys.exit(0)"])
+def test_leaving_at_once_keeps_what_was_printed_and_the_code(ends_with: str) -> None:
+    program = f"""
+import atexit, sys
+from outspread.cli.program_end import leave_at_once
+atexit.register(lambda: print("taken apart"))
+def program():
+    print("out", end="")
+    print("err", end="", file=sys.stderr)
+    {ends_with}
+leave_at_once(program)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (int(ends_with[9]), "out", "err")
