@@ -1,5 +1,6 @@
 """How a program ends: what it prints about an exception, and the exit code that follows from it."""
 
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -47,6 +48,7 @@ def end_program(
         else:
             what = f"{type(error).__name__}: {error}".replace("\n", " ")
             print(f"error: internal: {what} ({how_to_debug} shows where)", file=sys.stderr)
+    gc.freeze()  # the end of all is no time to search for garbage: Python takes a tenth of a second for it
     sys.exit(code)
 
 
