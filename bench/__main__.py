@@ -1,6 +1,7 @@
-"""``python -m bench [yardsticks|listing|sandbox|ssh|running]...``: measure, print, and fail when a bound is not kept."""
+"""``python -m bench [yardsticks|listing|sandbox|ssh|running|session]...``: measure, print, and fail when a bound is not kept."""
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -8,11 +9,14 @@ from bench.listing import listing
 from bench.report import print_figure, print_heading
 from bench.running import running
 from bench.sandbox_shell import sandbox_shell
+from bench.session import session
 from bench.ssh_shell import ssh_shell
 from bench.yardsticks import yardsticks
 
 
 def main() -> int:
+    for number in (signal.SIGTERM, signal.SIGHUP):  # clean up as at Ctrl-C
+        signal.signal(number, lambda number, _frame: sys.exit(128 + number))
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # programs are measured as they are used: with their byte code
     bin_dir = Path(sys.executable).parent
     parts = {
@@ -20,6 +24,7 @@ def main() -> int:
         "listing": ("Listing", lambda: listing(bin_dir)),
         "sandbox": ("A sandbox by itself", sandbox_shell),
         "ssh": ("A machine over SSH by itself", ssh_shell),
+        "session": ("A session over SSH, beside Spread's", lambda: session(bin_dir)),
         "running": ("Running in sandboxes", lambda: running(bin_dir)),
     }
     over = 0

@@ -6,20 +6,30 @@ _SPREAD_YAML = """\
 project: bench
 path: /srv/bench
 backends:
-    sandbox:
-        systems:
-            - this-host:
-                workers: {workers}
-suites:
+{backends}
+{more}suites:
     tests/:
         summary: Trivial tasks
 """
 
+_SANDBOXES = """\
+    sandbox:
+        systems:
+            - this-host:
+                workers: {workers}
+"""
 
-def make_project(root: Path, *, tasks: int, samples: int = 1, workers: int = 1, execute: str = "true") -> Path:
-    """Make a project of ``tasks`` equal tasks on ``workers`` sandboxes in ``root``; return it."""
+
+def make_project(
+    root: Path, *, tasks: int, samples: int = 1, workers: int = 1, execute: str = "true", backends: str = "", more: str = ""
+) -> Path:
+    """Make a project of ``tasks`` equal tasks in ``root``; return it.
+
+    They run on ``workers`` sandboxes, or on what ``backends`` (the text of spread.yaml) says. ``more`` is more of that file.
+    """
     root.mkdir(parents=True)
-    (root / "spread.yaml").write_text(_SPREAD_YAML.format(workers=workers))
+    backends = backends or _SANDBOXES.format(workers=workers)
+    (root / "spread.yaml").write_text(_SPREAD_YAML.format(backends=backends, more=more))
     for number in range(tasks):
         task = root / f"tests/task-{number}"
         task.mkdir(parents=True)

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator
 
 from bench.report import Figure
-from bench.timing import median_ms, seconds_of
+from bench.timing import median_ms, seconds_of, spawn_bash
 
 
 def _spawn(*command: str) -> float:
@@ -16,7 +16,7 @@ def _spawn(*command: str) -> float:
 
 def yardsticks() -> Iterator[Figure]:
     yield Figure("posix_spawn /bin/true", median_ms(lambda: _spawn("/bin/true"), runs=100), "ms")
-    yield Figure("posix_spawn bash -c :", median_ms(lambda: _spawn("/bin/bash", "-c", ":"), runs=100), "ms")
+    yield Figure("posix_spawn bash -c :", median_ms(spawn_bash, runs=100), "ms")
     with tempfile.TemporaryFile() as file:
 
         def sync() -> None:

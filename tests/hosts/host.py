@@ -96,6 +96,10 @@ class Host:
         """Return the text of a file on its disk."""
         return Path(f"/proc/{self._init}/root{path}").read_text()
 
+    def remove(self, path: str) -> None:
+        """Take away a directory on its disk, if there is one."""
+        shutil.rmtree(f"/proc/{self._init}/root{path}", ignore_errors=True)
+
     def wait_for_boot(self) -> None:
         """Return when a boot that was not waited for yet has come so far that sshd listens."""
         assert self._hardware.stdout is not None

@@ -139,6 +139,7 @@ async def _run(
 
     async def show(events: AsyncIterator[Report]) -> None:
         async for event in events:
+            await asyncio.sleep(0)  # sessions first: a machine need not wait until all is shown
             tally.add(event)
             desk.showing(event)
             was_whole = audience.is_whole

@@ -16,6 +16,7 @@ from typing import Final, TypeVar
 
 from outspread.controller.attempt_logs import AttemptLogs
 from outspread.controller.changes import AttemptEnded, Change, RunEnded
+from outspread.controller.merged_moves import merged_moves
 from outspread.controller.process_mark import own_mark
 from outspread.controller.read_record import read_durations, read_history, read_log, read_machines, read_run
 from outspread.controller.record_changes import ChangeRecorder, microseconds
@@ -237,7 +238,7 @@ class SqliteLedger:
         if not changes:
             return
         connection.execute("BEGIN IMMEDIATE")
-        for change in changes:
+        for change in merged_moves(changes):
             recorder.apply(change)
         logs.sync()
         connection.execute("COMMIT")

@@ -67,6 +67,9 @@ WINDOW_BYTES = 2 * 1024 * 1024
 LARGEST_FRAME_BYTES = 256 * 1024 * 1024
 
 PIECE_BYTES = 64 * 1024
+#: How long output waits for more, or for the end of its command, to go with it; so much of it does not wait.
+GATHER_S = 0.002
+GATHER_BYTES = 16 * 1024
 #: How long what is left behind may still write once the command itself is over (``exec > >(tee log)``).
 GRACE_S = 0.2
 #: How much of it is taken, over what a pipe holds.
@@ -83,6 +86,8 @@ _DEFAULT_SIGNALS = (_SIGHUP, _SIGINT, _SIGQUIT, _SIGPIPE, _SIGTERM, _SIGXFSZ)
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
 _SYS_PIDFD_OPEN = 434
+
+_NEVER = float("inf")
 
 _WORKER_DONE, _WORKER_RETIRES, _WORKER_BROKE = 0, 3, 4
 
@@ -137,30 +142,43 @@ def frame(kind: bytes, payload: bytes = b"") -> bytes:
 
 
 class Outbox:
-    """What is on its way to the other end; kept small by whoever fills it."""
+    """What is on its way to the other end; kept small by whoever fills it. True while the stream takes no more."""
 
     def __init__(self, stream: int) -> None:
         self._stream = stream
         self._bytes = bytearray()
+        self._is_stuck = False
+        self.due = _NEVER  # when what is gathered is to be sent, by the monotonic clock
 
     def __bool__(self) -> bool:
-        return bool(self._bytes)
+        return self._is_stuck
 
     def put(self, kind: bytes, payload: bytes = b"") -> None:
-        """Send a frame, as far as the stream takes it now."""
+        """Send a frame after all that is gathered, as far as the stream takes it now."""
         self._bytes += frame(kind, payload)
         self.flush()
 
+    def gather(self, kind: bytes, payload: bytes) -> None:
+        """Send a frame soon, with what follows it."""
+        self._bytes += frame(kind, payload)
+        if len(self._bytes) >= GATHER_BYTES:
+            self.flush()
+        elif self.due == _NEVER:
+            self.due = time.monotonic() + GATHER_S
+
     def flush(self) -> None:
         """Send on."""
+        self.due = _NEVER
         while self._bytes:
             try:
                 sent = os.write(self._stream, self._bytes)
             except BlockingIOError:
+                self._is_stuck = True
                 return
             except OSError as error:
                 raise StreamClosedError from error
             del self._bytes[:sent]
+        self._is_stuck = False
 
 
 class Command:
@@ -311,8 +329,10 @@ class Command:
                 poll.register(pipe, select.POLLIN)
         elif self._status is not None:
             wait_s = REAP_EVERY_S
-        ready = poll.poll(wait_s * 1000)
-        if not ready:
+        ready = poll.poll(max(min(wait_s, self._outbox.due - now), 0) * 1000)
+        if time.monotonic() >= self._outbox.due:
+            self._outbox.flush()
+        elif not ready:
             self._reap()
             if self._status is not None and not self._outbox and time.monotonic() >= self._grace_ends:
                 self._grace_ends = -1
@@ -387,7 +407,10 @@ class Command:
             os.close(pipe)
             del self._outputs[pipe]
             return
-        self._outbox.put(self._outputs[pipe], piece)
+        if self._terminal < 0:
+            self._outbox.gather(self._outputs[pipe], piece)
+        else:  # somebody types, and waits to see it
+            self._outbox.put(self._outputs[pipe], piece)
         if self._status is not None:
             self._grace_bytes -= len(piece)
 

@@ -11,6 +11,7 @@ from msgspec import Struct
 from outspread.errors import InfrastructureError
 from outspread.machines.ssh import numbered_stream as wire
 from outspread.machines.ssh.reason import reason
+from outspread.machines.ssh.small_packets import acknowledge_at_once, in_one_segment
 from outspread.machines.ssh.start_command import start_command
 from outspread.machines.ssh.target import SshTarget
 
@@ -69,7 +70,8 @@ class Link(asyncssh.SSHClientSession[bytes]):
 
     def write(self, data: bytes) -> None:
         if self._channel is not None and not self._channel.is_closing():
-            self._channel.write(data)
+            with in_one_segment(self._channel.get_extra_info("socket")):
+                self._channel.write(data)
 
     def hold(self) -> None:
         """Take nothing more."""
@@ -150,6 +152,8 @@ async def open_link(
     what = f"cannot start an agent on {target.host}"
     try:
         async with asyncio.timeout(_HELLO_WITHIN_S):
+            # when the request for the session is out
+            asyncio.get_running_loop().call_soon(acknowledge_at_once, connection.get_extra_info("socket"))
             _, session = await connection.create_session(
                 lambda: Link(token),
                 start_command(target.username, token),
