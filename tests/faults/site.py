@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tests.hosts.host import Host
 from tests.integration.cli.conftest import SPREAD_YAML, Lab, Project
@@ -27,12 +28,21 @@ def wait_for(fact: Callable[[], object], what: str, *, within_s: float = 30.0) -
         time.sleep(0.02)
 
 
+class _Running(subprocess.Popen[str]):
+    """A program of ours that does not outlive a test which failed."""
+
+    def __exit__(self, *error: Any) -> None:
+        if error[0] is not None:
+            self.kill()
+        super().__exit__(*error)
+
+
 class HastyProject(Project):
     """A project whose runs have limits that a test can wait for."""
 
     def start(self, program: str, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """Start a program of ours in the project."""
-        return subprocess.Popen(
+        return _Running(
             [sys.executable, _HASTY, program, *arguments],
             cwd=self.root,
             env=self.environment(env),
