@@ -142,10 +142,10 @@ class Site:
     def _record(self) -> sqlite3.Connection:
         return sqlite3.connect(f"file:{self.project.state}/state.db?mode=ro", uri=True)
 
-    def recorded_machines(self) -> str:
-        """Return all that the record says of machines."""
+    def machines_left(self) -> list[tuple[str, str]]:
+        """Return address and state of the machines that the record does not have as given back."""
         with contextlib.closing(self._record()) as record:
-            return repr(record.execute("SELECT * FROM machines").fetchall())
+            return record.execute("SELECT address, state FROM machines WHERE state != 'gone'").fetchall()
 
 
 def disk_of(host: Host) -> Path:
