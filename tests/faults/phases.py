@@ -2,7 +2,6 @@
 
 import socket
 import subprocess
-import time
 from typing import Any
 
 from tests.faults.site import Site, wait_for
@@ -20,7 +19,7 @@ PHASES = (
     "discarding",
 )
 
-#: Those that a host takes part in, and stays in.
+#: The phases in which the tar of the machine stays, and by which option that is known.
 _TAR = {"sending": "-x", "fetching": "-c"}
 
 
@@ -100,8 +99,3 @@ def arguments(program: str, site: Site) -> tuple[str, ...]:
     """Return how to run ``program`` on a whole project, with artifacts."""
     directory = str(site.here / "artifacts")
     return ("outspread", "run", "--artifacts", directory) if program == "outspread" else ("spread", "-artifacts", directory)
-
-
-def seconds_since(began: float) -> float:
-    """Return how long ago that was."""
-    return time.monotonic() - began

@@ -79,10 +79,6 @@ class Site:
         with (self.project.root / "spread.yaml").open("a") as file:
             file.write(more)
 
-    def address(self, place: int) -> str:
-        """Return where the allocate script says that a host is."""
-        return self.hosts[place].spread_address
-
     def disk(self, place: int = 0) -> Path:
         """Return the disk of a host that is up."""
         return disk_of(self.hosts[place])
