@@ -118,7 +118,7 @@ class SpreadLog:
             case ContentPacked(size_bytes=size):
                 self._say(f"Project content is packed for delivery ({_size(size)}).")
             case SeatClosed(reason=reason) if reason:
-                self._say_more(f"Worker ended early: {reason}")
+                (self._say if event.lost else self._say_more)(f"Worker ended early: {reason}")
             case _:
                 self._machine(event)
         self._out.flush()

@@ -76,7 +76,7 @@ class Troubles:
             case AttemptFinished(outcome=Outcome.ABORTED):
                 self._aborted.setdefault(one_line(event.reason), []).append(event.job)
             case SeatClosed(reason=reason) if reason:
-                self._early_ends.append(one_line(reason))
+                self._ended_early(event)
             case AttemptFinished(outcome=Outcome.INFRA):
                 self._keep(Trouble(event.job, event.job, "machine lost", event.server, shown_text(event.reason)))
             case AttemptFinished(outcome=Outcome.FAILED | Outcome.TIMEOUT) if event.job not in self._with_step:
@@ -107,6 +107,12 @@ class Troubles:
     def early_ends(self) -> list[str]:
         """Return why sessions ended before their work was done, each reason once."""
         return list(dict.fromkeys(self._early_ends))
+
+    def _ended_early(self, event: SeatClosed) -> None:
+        self._early_ends.append(one_line(event.reason))
+        reason = shown_text(event.reason)
+        if event.lost and not any(trouble.reason == reason for trouble in self._troubles):  # no job tells of it
+            self._machines.append(f"machine lost: {reason}")
 
     def _keep(self, trouble: Trouble) -> None:
         """Keep a trouble; of those that are only named in the report, the latest alone has its trace."""

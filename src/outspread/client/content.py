@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
+from outspread.client.bound_processes import BoundProcesses
 from outspread.errors import UserError
 from outspread.machines.prologue import render_script
 from outspread.project.content_rules import ContentRules
@@ -58,17 +59,17 @@ def _packed(
             names.write(b"\0".join(os.fsencode(name) for name in _names(project, rules)))
             names.seek(0)
             into = subprocess.PIPE if project.repack else packed
-            try:
-                tar = subprocess.Popen(
-                    _tar_command(project, rules), stdin=names, stdout=into, stderr=said, env={**os.environ, "LC_ALL": "C.UTF-8"}
-                )
-            except FileNotFoundError as error:
-                raise UserError("cannot pack project content: tar is not installed", hint="install GNU tar") from error
             fine = [0, _TAR_FILES_CHANGED]
-            with tar:
+            with BoundProcesses() as processes:
+                try:
+                    options = {"stdin": names, "stdout": into, "stderr": said, "env": {**os.environ, "LC_ALL": "C.UTF-8"}}
+                    tar = processes.start(_tar_command(project, rules), **options)
+                except FileNotFoundError as error:
+                    raise UserError("cannot pack project content: tar is not installed", hint="install GNU tar") from error
                 if tar.stdout is not None:
                     _repack(project, environment, tar.stdout, packed, within_s=repack_within_s)
                     fine.append(-signal.SIGPIPE)  # the script did not want all of it
+                tar.wait()
             if tar.returncode not in fine:
                 text = _text_of(said)
                 if rules.include or not _only_misses(text):
@@ -142,18 +143,14 @@ def _repack(
     with plain, tempfile.TemporaryFile() as script, tempfile.TemporaryFile() as said:
         script.write(render_script((project.repack,), directory=project.root, environment=environment, trace=True, local=True))
         script.flush()
-        number = script.fileno()
-        start = f"exec 3<&0 4>&1 0</proc/self/fd/{number} 1>&2; exec /bin/bash -eu -"
-        # a group of its own: what the script has started can be ended with it
-        with subprocess.Popen(
-            ["/bin/bash", "-c", start], stdin=plain, stdout=packed, stderr=said, pass_fds=(number,), process_group=0
-        ) as running:
+        start = f"exec 3<&0 4>&1 0</proc/self/fd/{script.fileno()} 1>&2; exec /bin/bash -eu -"
+        with BoundProcesses() as processes:
+            options = {"stdin": plain, "stdout": packed, "stderr": said, "pass_fds": (script.fileno(),)}
+            running = processes.start(("/bin/bash", "-c", start), **options)
+            plain.close()  # tar's pipe is the script's alone
             try:
                 code = running.wait(within_s)
             except subprocess.TimeoutExpired:
                 raise UserError(f"cannot repack project content: not done within {within_s:g} s") from None
-            finally:
-                with contextlib.suppress(ProcessLookupError):  # nobody is left
-                    os.killpg(running.pid, signal.SIGKILL)
         if code:
             raise UserError(f"cannot repack project content: exit code {code}\n-----\n{_text_of(said)}\n-----")

@@ -321,14 +321,15 @@ class RunInHand:
             return False
         if seat.job is not None:
             self._abandon(seat, at=report.at, reason=report.reason or "its session ended")
+        lost = seat.lost or report.lost
         del self._seats[seat.seat_id]
         self._ready.leave(seat.lane, seat.number)
         seats = self._lane_seats[seat.lane]
         if report.held:
             self._has_held.add((seat.lane, seat.number))
         given_up = not (seat.ending or report.held)
-        replaceable = seats.close(seat.number, lost=seat.lost and not seat.ending, given_up=given_up)
-        if seat.lost and replaceable and self._failed_machines.get(seat.lane):
+        replaceable = seats.close(seat.number, lost=lost and not seat.ending, given_up=given_up)
+        if lost and replaceable and self._failed_machines.get(seat.lane):
             self._failed_machines[seat.lane] -= 1  # another machine takes this one's place
         if not seats.has_open and not seats.can_open:
             for number in self._ready.take_all(seat.lane):

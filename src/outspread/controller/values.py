@@ -354,12 +354,13 @@ class AttemptFinished(Event, frozen=True, tag="attempt-finished"):
 
 
 class SeatClosed(Event, frozen=True, tag="seat-closed"):
-    """A session is over; ``reason`` when it was given up before its work was done, ``held`` when its machine is."""
+    """A session is over; ``reason`` when it was given up before its work was done, ``held`` or ``lost`` when its machine is."""
 
     seat_id: str
     fence: int
     reason: str = ""
     held: bool = False
+    lost: bool = False
 
 
 class RunFinished(Event, frozen=True, tag="run-finished"):

@@ -111,7 +111,7 @@ class Session:
                     await self._supply.release(lost=self._lost, hold=self._hold)
                 finally:
                     held = bool(self._hold) and not reason
-                    self._report(SeatClosed(time.time(), self._seat.seat_id, self._seat.fence, reason, held))
+                    self._report(SeatClosed(time.time(), self._seat.seat_id, self._seat.fence, reason, held, self._lost))
 
     def cancel(self, reason: str) -> None:
         """End at once: the script that runs is killed, nothing but the clean-up follows."""
@@ -352,14 +352,15 @@ class Session:
         server = str(self._supply.machine)
         source = {Level.TASK: f"{self._project.path}/{job.task}", Level.SUITE: f"{self._project.path}/{job.suite}"}
         self._report(ArtifactsFetching(time.time(), name or self._project.name, server))
-        fetched, error = FetchedPaths(0), ""
+        fetched, error, lost = FetchedPaths(0), "", None
         try:
             fetched = await shell.fetch(source.get(level, self._project.path), patterns, self._artifacts / name)
-        except ConnectionLostError:
-            raise
         except (InfrastructureError, OSError) as problem:
             error = f"cannot fetch artifacts of {name or self._project.name}: {problem}"
+            lost = problem if isinstance(problem, ConnectionLostError) else None
         refused = (f"{path} (it is no file, or leads outside)" for path in fetched.refused)
         lacking = (*fetched.missing, *refused)
         self._report(ArtifactsFetched(time.time(), name or self._project.name, server, fetched.files, lacking, error))
+        if lost is not None:
+            raise lost
         return error

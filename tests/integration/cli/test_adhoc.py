@@ -2,18 +2,10 @@
 
 import json
 import re
-import shutil
-import signal
-import socket
-import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-import pytest
-
-EXAMPLE = Path(__file__).parents[3] / "examples/hello"
 
 MakeLab = Callable[[int], Any]
 
@@ -90,27 +82,6 @@ def test_trouble_with_scripts_is_told_and_tried_again(lab: MakeLab) -> None:
     assert "Aborted tasks: 1" in ended.out
 
 
-def test_a_machine_that_dies_is_replaced_and_its_job_done_again(lab: MakeLab) -> None:
-    one = lab(2)
-    one.write(workers=1)
-    for name in ("first", "second"):
-        one.project.task(name, f"execute: '[ ! -e {name} ]; touch {name}; sleep 1'\n")
-    with one.project.start("outspread", "run", "--json") as process:
-        wait_for(
-            lambda: any(
-                (Path(f"/proc/{min(one.hosts[0].processes())}/root/srv/made/tests") / name / name).exists()
-                for name in ("first", "second")
-            )
-        )
-        (one.directory / "hosts" / one.hosts[0].spread_address).unlink()
-        one.hosts[0].kill()
-        out, _ = process.communicate(timeout=90)
-    assert process.returncode == 0, out
-    finished = [(event["job"], event["outcome"]) for event in events_of(out) if event["event"] == "attempt-finished"]
-    assert sorted(outcome for _, outcome in finished) == ["infra", "passed", "passed"]
-    assert one.taken() == []
-
-
 def test_machines_are_got_side_by_side(lab: MakeLab) -> None:
     """Eight at once take about as long as one: each script waits for half a second."""
     one = lab(8)
@@ -127,56 +98,6 @@ def test_machines_are_got_side_by_side(lab: MakeLab) -> None:
     assert took[8] <= 1.5 * took[1], took
 
 
-def test_the_example_and_four_hundred_jobs_on_four_hosts(lab: MakeLab) -> None:
-    four = lab(4)
-    shutil.copytree(EXAMPLE, four.project.root, ignore=shutil.ignore_patterns("spread.yaml"), dirs_exist_ok=True)
-    ended = four.project.run("outspread", "run")
-    assert ended.code == 1
-    assert "2 jobs: 1 passed, 1 failed in " in ended.out
-
-    shutil.rmtree(four.project.root / "tests")
-    for number in range(400):
-        four.project.task(f"t{number:03}", "execute: 'true'\n")
-    ended = four.project.run("outspread", "run", "--json")
-    assert ended.code == 0
-    finished = [event for event in events_of(ended.out) if event["event"] == "attempt-finished"]
-    assert sorted(event["job"].rpartition("/")[2] for event in finished) == [f"t{number:03}" for number in range(400)]
-    assert len({event["server"] for event in finished}) == 4
-    assert four.taken() == []
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_while_it_gets_a_machine_it_ends_at_once(lab: MakeLab, number: int) -> None:
-    one = lab(1)
-    one.write(before=f"ADDRESS $address; touch {one.directory}/getting; sleep 98765")
-    one.project.task("never", "execute: 'true'\n")
-    with one.project.start("outspread", "run") as process:
-        wait_for((one.directory / "getting").exists)
-        began = time.monotonic()
-        process.send_signal(number)
-        process.communicate(timeout=20)
-    assert time.monotonic() - began < 10
-    assert process.returncode == 130
-    assert one.taken() == []
-
-
-def test_interrupted_while_a_machine_boots_it_ends_at_once(lab: MakeLab) -> None:
-    one = lab(0)
-    with socket.socket() as silent:  # the port is taken, and nobody listens
-        silent.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{silent.getsockname()[1]}"
-        (one.directory / "hosts" / address).write_text("0")
-        one.write(workers=1)
-        one.project.task("never", "execute: 'true'\n")
-        with one.project.start("spread") as process:
-            assert process.stdout is not None
-            assert any("Connecting to" in line for line in process.stdout)
-            process.send_signal(signal.SIGINT)
-            out, _ = process.communicate(timeout=20)
-    assert "Discarding lab:debian-12..." in out
-    assert one.taken() == []
-
-
 def test_an_address_that_two_machines_name_is_an_error(lab: MakeLab) -> None:
     one = lab(1)
     one.write(workers=2, before="rm taken/$address; ADDRESS $address; exit", discard="'true'")
@@ -186,55 +107,6 @@ def test_an_address_that_two_machines_name_is_an_error(lab: MakeLab) -> None:
     assert ended.code == 1
     assert "another machine, lab:debian-12, is there" in ended.out
     assert "Successful tasks: 2" in ended.out
-
-
-@pytest.mark.parametrize("program", [["outspread", "run"], ["spread"]], ids=" ".join)
-@pytest.mark.parametrize("phase", ["allocate", "boot", "send", "prepare", "execute", "discard"])
-def test_what_a_killed_run_leaves_is_found(lab: MakeLab, phase: str, program: list[str]) -> None:
-    one = lab(1)
-    here, disk = one.directory, Path(f"/proc/{min(one.hosts[0].processes())}/root")
-    linger = dict.fromkeys(("allocate", "boot", "prepare", "execute"), "true")
-    linger |= {"boot": f"address=127.0.0.1:1; touch {here}/at-boot"} if phase == "boot" else {}
-    linger |= {"allocate": f"touch {here}/at-allocate; sleep 98765"} if phase == "allocate" else {}
-    linger |= {phase: f"touch /at-{phase}; sleep 98765"} if phase in ("prepare", "execute") else {}
-    if phase == "send":
-        (disk / "usr/bin/tar").rename(disk / "usr/bin/real-tar")
-        (disk / "usr/bin/tar").write_text("#!/bin/sh\ntouch /at-send\nexec sleep 98765\n")
-        (disk / "usr/bin/tar").chmod(0o755)
-    if phase == "discard":
-        (here / "hold").touch()
-    one.write(
-        before=f"{linger['allocate']}; {linger['boot']}",
-        discard=f"[ ! -e {here}/hold ] || {{ touch {here}/at-discard; sleep 98765; }}; "
-        f'rm $(grep -l -x -F "$OUTSPREAD_MACHINE_ID" {here}/taken/*)',
-    )
-    one.project.task("good", f"prepare: {linger['prepare']}\nexecute: {linger['execute']}\n")
-
-    with one.project.start(*program) as process:
-        wait_for(lambda: (here / f"at-{phase}").exists() or (disk / f"at-{phase}").exists())
-        if phase == "boot":
-            wait_for(lambda: "127.0.0.1:1" in recorded_machines(one.project.state))
-        process.kill()
-        process.communicate(timeout=20)
-    (here / "hold").unlink(missing_ok=True)
-    assert one.taken() != []
-    ended = one.project.run("outspread", "discard", "--orphans")
-    assert ended.code == 0, ended.err
-    assert re.fullmatch(r"lab:debian-12( \(.*\))?: given back\n", ended.out)
-    assert one.taken() == one.notes() == []
-    assert one.project.run("outspread", "discard", "--orphans").err == "nothing to discard\n"
-
-    if phase == "send":
-        (disk / "usr/bin/real-tar").rename(disk / "usr/bin/tar")
-    one.write()
-    one.project.task("good", "execute: 'true'\n")
-    assert one.project.run(*program).code == 0
-
-
-def recorded_machines(state: Path) -> str:
-    """Return what the record says of machines."""
-    with sqlite3.connect(f"file:{state}/state.db?mode=ro", uri=True) as database:
-        return repr(database.execute("SELECT * FROM machines").fetchall())
 
 
 def test_a_killed_run_says_beforehand_what_gives_its_machines_back(lab: MakeLab) -> None:

@@ -1,5 +1,5 @@
 from outspread.cli.troubles import DETAILED, Trace, Troubles, trace_of
-from outspread.controller.values import ArtifactsFetched, AttemptFinished, Level, Outcome, Report, StepFinished, Verb
+from outspread.controller.values import ArtifactsFetched, AttemptFinished, Level, Outcome, Report, SeatClosed, StepFinished, Verb
 
 
 def told(events: list[Report]) -> Troubles:
@@ -28,6 +28,12 @@ def test_artifacts_and_machines_are_remembered(events: list[Report]) -> None:
     troubles = told(events)
     assert troubles.missing_artifacts == {"lab:debian-12:tests/good": ("core",), "lab:debian-12:tests/bad": ("log.txt",)}
     assert troubles.machines() == ["lab:debian-12: cannot discard lab:debian-12 (d1): gone"]
+
+
+def test_a_machine_lost_after_the_verdict_is_told_once() -> None:
+    lost_job = AttemptFinished(0.0, "s", 1, "a:b:c/d", 1, Outcome.INFRA, 1.0, reason="it went away")
+    closed = [SeatClosed(1.0, "s", 1, "it went away", lost=True), SeatClosed(1.0, "s", 2, "the other too", lost=True)]
+    assert told([lost_job, *closed]).machines() == ["machine lost: the other too"]
 
 
 def test_a_failed_attempt_without_a_failed_script_is_a_trouble_too() -> None:

@@ -59,8 +59,8 @@ def finish(run: RunInHand, given: Assignment, outcome: Outcome = Outcome.PASSED)
     return run.hear(AttemptFinished(3.0, given.seat_id, given.fence, given.job.name, given.attempt, outcome, 1.0))
 
 
-def close(run: RunInHand, seat: Seat, reason: str = "") -> bool:
-    return run.hear(SeatClosed(4.0, seat.seat_id, seat.fence, reason))
+def close(run: RunInHand, seat: Seat, reason: str = "", *, lost: bool = False) -> bool:
+    return run.hear(SeatClosed(4.0, seat.seat_id, seat.fence, reason, lost=lost))
 
 
 def outcomes(run: RunInHand) -> dict[int, Outcome | None]:
@@ -245,6 +245,23 @@ def test_a_job_that_comes_back_after_all_others_were_sent_home_gets_a_new_seat(m
     finish(run, third)
     want(run, again)
     close(run, again)
+    assert run.is_finished()
+    assert run.has_passed()
+
+
+def test_a_machine_lost_after_the_verdict_is_replaced_too(make_run: Callable[..., RunSpec]) -> None:
+    run = begin(make_run("b:s:x/1", "b:s:x/2"))
+    first = opened(run)
+    given = want(run, first)
+    start(run, given)
+    finish(run, given)
+    close(run, first, "lost the connection", lost=True)
+    second = opened(run)
+    given = want(run, second)
+    start(run, given)
+    finish(run, given)
+    close(run, second)
+    assert set(outcomes(run).values()) == {Outcome.PASSED}
     assert run.is_finished()
     assert run.has_passed()
 

@@ -37,12 +37,33 @@ async def log_in(target: SshTarget) -> asyncssh.SSHClientConnection:
     pause_s = _FIRST_PAUSE_S
     while True:
         try:
-            return await asyncssh.connect(target.host, target.port, options=options)
+            return await _connected(target, options)
         except (OSError, asyncssh.Error) as error:
             if not is_passing(error) or loop.time() + pause_s >= deadline:
                 raise _translated(target, error) from error
         await asyncio.sleep(pause_s * random.uniform(0.8, 1.2))  # noqa: S311 - not to come all at once
         pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+
+
+async def _connected(target: SshTarget, options: asyncssh.SSHClientConnectionOptions) -> asyncssh.SSHClientConnection:
+    """Connect once.
+
+    asyncssh waits with ``asyncio.wait_for``, which until Python 3.12 forgets that it was cancelled when what it waits for ends in
+    the same moment. Whoever cancelled us would wait for ever.
+    """
+    task = asyncio.current_task()
+    assert task is not None
+    before = task.cancelling()
+    try:
+        connection = await asyncssh.connect(target.host, target.port, options=options)
+    except (OSError, asyncssh.Error) as error:
+        if task.cancelling() > before:
+            raise asyncio.CancelledError from error
+        raise
+    if task.cancelling() > before:
+        connection.abort()
+        raise asyncio.CancelledError
+    return connection
 
 
 def host_key(connection: asyncssh.SSHClientConnection) -> str:
