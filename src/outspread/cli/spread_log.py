@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from msgspec import structs
 
-from outspread.cli.job_lines import DOING, one_line
+from outspread.cli.job_lines import DOING, one_line, sent_so_far
 from outspread.cli.live_lines import LiveLines
 from outspread.cli.spread_summary import summary_messages
 from outspread.controller.values import (
@@ -17,6 +17,7 @@ from outspread.controller.values import (
     AttemptFinished,
     ContentKept,
     ContentPacked,
+    ContentProgress,
     ContentSent,
     DebugFinished,
     MachineAllocated,
@@ -115,8 +116,8 @@ class SpreadLog:
                 self._artifacts(event)
             case RunStarted():
                 self._start(event)
-            case ContentPacked(size_bytes=size):
-                self._say(f"Project content is packed for delivery ({_size(size)}).")
+            case ContentPacked() | ContentSent() | ContentProgress() | ContentKept():
+                self._content(event)
             case SeatClosed(reason=reason) if reason:
                 self._say_more(f"Worker ended early: {reason}")
             case _:
@@ -156,6 +157,19 @@ class SpreadLog:
         if self._discard_command:
             self._say(f"If killed, discard servers with: {self._discard_command}")
 
+    # --- content ------------------------------------------------------------------------------------------------------
+
+    def _content(self, event: ContentPacked | ContentSent | ContentProgress | ContentKept) -> None:
+        match event:
+            case ContentPacked(size_bytes=size):
+                self._say(f"Project content is packed for delivery ({_size(size)}).")
+            case ContentSent(server=server):
+                self._say(f"Sending project content to {server}...")
+            case ContentProgress(server=server):  # Spread has no such line
+                self._say_more(f"Sent {sent_so_far(event)} to {server}.")
+            case ContentKept(server=server):
+                self._say(f"Reusing project data on {server}...")
+
     # --- machines -----------------------------------------------------------------------------------------------------
 
     def _machine(self, event: Report) -> None:
@@ -176,10 +190,6 @@ class SpreadLog:
                 self._say(f"Reusing {server}...")
             case MachineConnected(server=server, address=address):
                 self._say(f"Connected to {server} at {address}.")
-            case ContentSent(server=server):
-                self._say(f"Sending project content to {server}...")
-            case ContentKept(server=server):
-                self._say(f"Reusing project data on {server}...")
             case MachineKept(server=server, address=address):
                 self._say(f"Keeping {server} at {address}")
             case MachineFailed():
@@ -256,7 +266,7 @@ class SpreadLog:
             case Outcome.INFRA:  # the machine was lost, so that no script could report its own end
                 self._say(f"Error {DOING[event.verb]} {event.job} ({_label(event.server)}) : {event.reason}")
             case Outcome.SKIPPED:
-                self._say(f"Skipping {event.job} ({_label(event.server)}): {event.reason}")
+                self._say(f"Skipping {event.job} ({_label(event.server)})...")
             case Outcome.ABORTED:
                 self._say_more(f"Aborted {event.job}: {event.reason}")
             case _:

@@ -214,6 +214,16 @@ class ContentSent(Event, frozen=True, tag="content-sent"):
     server: str
 
 
+class ContentProgress(Event, frozen=True, tag="content-progress"):
+    """Sending takes long; so much of the content was taken so far, since ``took_s`` seconds."""
+
+    machine_id: str
+    server: str
+    sent_bytes: int
+    total_bytes: int
+    took_s: float
+
+
 class ContentKept(Event, frozen=True, tag="content-kept"):
     """The content of an earlier run is used."""
 
@@ -377,6 +387,7 @@ Report = (
     | MachineReused
     | MachineConnected
     | ContentSent
+    | ContentProgress
     | ContentKept
     | MachineFailed
     | MachineKept

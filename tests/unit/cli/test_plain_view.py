@@ -12,6 +12,7 @@ from outspread.controller.values import AttemptFinished, Level, Outcome, Report,
 
 GOLDEN = """\
 run run-1: 5 jobs of demo, seed 77
+lab:debian-12 (d1): sending project: 120 of 200 MB (60%), 24 MB/s
 + echo fine
 fine
 lab:debian-12 (d1): executing lab:debian-12:tests/good is running late: Current output: / + sleep 400 / + sleep 500
