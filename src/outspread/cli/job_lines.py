@@ -18,6 +18,7 @@ from outspread.controller.values import (
     MachineRequested,
     MachineReused,
     Outcome,
+    Rebooted,
     RebootRequested,
     Report,
     RunningLate,
@@ -132,6 +133,8 @@ def _detail(event: Report, verbosity: int) -> str:
             return f"project packed: {size / 1024:.0f} KiB"
         case RebootRequested(server=server, context=context):
             return f"{server}: rebooting for {context}"
+        case Rebooted(server=server, context=context):
+            return f"{server}: back from the reboot for {context}"
         case SeatClosed(reason=reason) if reason:
             return f"session ended early: {one_line(reason)}"
         case StepStarted(server=server, context=context) if verbosity > 1:

@@ -30,6 +30,7 @@ from outspread.controller.values import (
     MachineRequested,
     MachineReused,
     Outcome,
+    Rebooted,
     RebootRequested,
     Report,
     RunStarted,
@@ -161,7 +162,7 @@ class LiveView:
                 self._rows[machine_id] = Row(server, "discarding", event.at)
             case MachineGone(machine_id=machine_id) | MachineFailed(machine_id=machine_id) | MachineKept(machine_id=machine_id):
                 self._rows.pop(machine_id, None)
-            case StepStarted(server=server):
+            case StepStarted(server=server) | Rebooted(server=server):
                 self._set(server, f"{DOING[event.verb]} {_without_system(event.context, event.server)}", event.at)
             case StepFinished(server=server, outcome=outcome) if outcome is not Outcome.PASSED:
                 self._set(server, f"finding out why {_without_system(event.context, event.server)} failed", event.at)

@@ -29,6 +29,7 @@ from outspread.controller.values import (
     MachineRequested,
     MachineReused,
     Outcome,
+    Rebooted,
     RebootRequested,
     Report,
     RunningLate,
@@ -230,6 +231,8 @@ class SpreadLog:
                 self._block(f"Error debugging {_subject(event)} : {_text(output) or outcome}", took_s=event.duration_s)
             case RebootRequested(server=server, context=context):
                 self._say(f"Rebooting on {server} ({context}) as requested...")
+            case Rebooted(server=server, context=context):
+                self._say(f"Connected after reboot to {server} ({context})")
             case RunningLate(server=server, context=context, excerpt=excerpt):
                 heading, _, shown = excerpt.strip("\n").partition("\n")
                 block = f"\n{_RULE}\n{shown}\n{_RULE}" if shown else ""

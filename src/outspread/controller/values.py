@@ -299,6 +299,12 @@ class RebootRequested(StepEvent, frozen=True, tag="reboot-requested"):
     count: int = 0
 
 
+class Rebooted(StepEvent, frozen=True, tag="rebooted"):
+    """The machine is back; the script runs again."""
+
+    count: int = 0
+
+
 class StepOutput(StepEvent, frozen=True, tag="step-output"):
     """What a script, or its debug script, has printed since the last piece: whole lines. Only under ``live``."""
 
@@ -397,6 +403,7 @@ Report = (
     | StepFinished
     | DebugFinished
     | RebootRequested
+    | Rebooted
     | StepOutput
     | ShellOpened
     | ShellClosed
