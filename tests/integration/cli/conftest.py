@@ -210,10 +210,11 @@ class Lab:
         self._note_hosts()
         self.write()
 
-    def rebooted(self) -> None:
-        """Take note that every host has booted once more."""
+    def rebooted(self, times: int = 1) -> None:
+        """Take note that every host has booted so many times more."""
         for host in self.hosts:
-            host.wait_for_boot()
+            for _ in range(times):
+                host.wait_for_boot()
         self._note_hosts()
 
     def _note_hosts(self) -> None:
@@ -275,8 +276,8 @@ def on_terminal(project: Project) -> Iterator[Callable[..., Person]]:
     """Start a program of ours on a terminal; it is ended with the test."""
     persons: list[Person] = []
 
-    def start(program: str, *arguments: str, term: str = "dumb") -> Person:
-        persons.append(project.on_terminal(program, *arguments, term=term))
+    def start(program: str, *arguments: str, term: str = "dumb", of: Project = project) -> Person:
+        persons.append(of.on_terminal(program, *arguments, term=term))
         return persons[-1]
 
     yield start
