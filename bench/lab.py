@@ -6,6 +6,7 @@ import os
 import statistics
 import time
 from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import asyncssh
@@ -79,7 +80,7 @@ def open_lab(directory: Path, program: str, *, hosts: int) -> Iterator[Lab]:
         yield Lab(directory, [made.enter_context(Host()) for _ in range(hosts)], program)
 
 
-def _connection(host: Host) -> "asyncssh.connection._ACMWrapper[asyncssh.SSHClientConnection]":
+def _connection(host: Host) -> AbstractAsyncContextManager[asyncssh.SSHClientConnection]:
     return asyncssh.connect(
         host.address, host.port, username="root", password=host.password, known_hosts=None, config=None, client_keys=None
     )

@@ -7,6 +7,7 @@ from outspread.controller.values import (
     AttemptFinished,
     ContentKept,
     ContentPacked,
+    ContentProgress,
     ContentSent,
     MachineAllocated,
     MachineConnected,
@@ -17,6 +18,7 @@ from outspread.controller.values import (
     MachineRequested,
     MachineReused,
     Outcome,
+    Rebooted,
     RebootRequested,
     Report,
     RunningLate,
@@ -47,6 +49,8 @@ _WHEN = {
     ShellOccasion.DEBUG: "after a failure of",
 }
 _ID_CHARACTERS = 12
+_MEGABYTE = 1_000_000
+_ROUND_MEGABYTES = 10  # from here on without decimals
 _WIDTH = max(map(len, OUTCOME_WORDS.values()))
 
 
@@ -69,6 +73,8 @@ def machine_line(event: Report, verbosity: int) -> str:
             return f"shell {_WHEN[occasion]} {DOING[event.verb]} {context} on {server}; exit to go on"
         case ShellClosed(context=context, reason=reason) if reason:
             return f"shell for {context}: {one_line(reason)}"
+        case ContentProgress(server=server):
+            return f"{server}: sending project: {sent_so_far(event)}"
         case MachineKept(server=server, address=address, reason=reason) if reason:
             return f"{server}: held at {address} {hold_text(event.at, event.until, reason)}; {hold_hint(event.machine_id)}"
         case MachineKept(server=server, address=address):
@@ -107,6 +113,15 @@ def discard_line(run_id: str) -> str:
     return f"if killed, give its machines back with: outspread discard --run {short_id(run_id)}"
 
 
+def sent_so_far(event: ContentProgress) -> str:
+    """Return how far sending is, and how fast: ``120 of 200 MB (60%), 11 MB/s``."""
+    sent, total = event.sent_bytes / _MEGABYTE, event.total_bytes / _MEGABYTE
+    percent = 100 * event.sent_bytes // max(1, event.total_bytes)
+    digits = 0 if total >= _ROUND_MEGABYTES else 1
+    rate = sent / max(event.took_s, 0.001)
+    return f"{sent:.{digits}f} of {total:.{digits}f} MB ({percent}%), {rate:.{0 if rate >= _ROUND_MEGABYTES else 1}f} MB/s"
+
+
 def one_line(text: str) -> str:
     """Return ``text`` made fit to be shown on one line."""
     return " / ".join(line.strip() for line in shown_text(text).split("\n") if line.strip())
@@ -118,6 +133,8 @@ def _detail(event: Report, verbosity: int) -> str:
             return f"project packed: {size / 1024:.0f} KiB"
         case RebootRequested(server=server, context=context):
             return f"{server}: rebooting for {context}"
+        case Rebooted(server=server, context=context):
+            return f"{server}: back from the reboot for {context}"
         case SeatClosed(reason=reason) if reason:
             return f"session ended early: {one_line(reason)}"
         case StepStarted(server=server, context=context) if verbosity > 1:

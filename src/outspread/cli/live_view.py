@@ -13,12 +13,13 @@ from rich.table import Table
 from rich.text import Text
 
 from outspread.cli.end_report import EndReport
-from outspread.cli.job_lines import DOING, discard_line, job_line, machine_line, run_line
+from outspread.cli.job_lines import DOING, discard_line, job_line, machine_line, run_line, sent_so_far
 from outspread.cli.live_lines import LiveLines
 from outspread.cli.spans import span
 from outspread.cli.terminal_text import shown_text
 from outspread.controller.values import (
     AttemptFinished,
+    ContentProgress,
     ContentSent,
     MachineAllocated,
     MachineConnected,
@@ -29,6 +30,7 @@ from outspread.controller.values import (
     MachineRequested,
     MachineReused,
     Outcome,
+    Rebooted,
     RebootRequested,
     Report,
     RunStarted,
@@ -127,6 +129,8 @@ class LiveView:
                 if line := machine_line(event, self._verbosity):
                     self._print(line, "yellow")
                 self._live.start(refresh=True)
+            case ContentProgress(machine_id=machine_id, server=server):
+                self._rows[machine_id] = Row(server, f"sending project: {sent_so_far(event)}", event.at - event.took_s)
             case _:
                 self._row(event)
                 if line := machine_line(event, self._verbosity):
@@ -158,7 +162,7 @@ class LiveView:
                 self._rows[machine_id] = Row(server, "discarding", event.at)
             case MachineGone(machine_id=machine_id) | MachineFailed(machine_id=machine_id) | MachineKept(machine_id=machine_id):
                 self._rows.pop(machine_id, None)
-            case StepStarted(server=server):
+            case StepStarted(server=server) | Rebooted(server=server):
                 self._set(server, f"{DOING[event.verb]} {_without_system(event.context, event.server)}", event.at)
             case StepFinished(server=server, outcome=outcome) if outcome is not Outcome.PASSED:
                 self._set(server, f"finding out why {_without_system(event.context, event.server)} failed", event.at)

@@ -117,6 +117,7 @@ def _results(tally: "Tally") -> dict[str, int]:
         "task-failed": failed.get("Failed tasks", 0),
         "task-aborted": tally.aborted,
         "task-skipped": len(tally.skipped),
+        "suite-skipped": len(tally.skipped_suites),
     } | {name: failed.get(f"Failed {name.removesuffix('-failed').replace('-', ' ')}", 0) for name in _COUNTED}
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from msgspec import structs
 
-from outspread.cli.job_lines import DOING, one_line
+from outspread.cli.job_lines import DOING, one_line, sent_so_far
 from outspread.cli.live_lines import LiveLines
 from outspread.cli.spread_summary import summary_messages
 from outspread.controller.values import (
@@ -17,6 +17,7 @@ from outspread.controller.values import (
     AttemptFinished,
     ContentKept,
     ContentPacked,
+    ContentProgress,
     ContentSent,
     DebugFinished,
     MachineAllocated,
@@ -28,6 +29,7 @@ from outspread.controller.values import (
     MachineRequested,
     MachineReused,
     Outcome,
+    Rebooted,
     RebootRequested,
     Report,
     RunningLate,
@@ -115,8 +117,8 @@ class SpreadLog:
                 self._artifacts(event)
             case RunStarted():
                 self._start(event)
-            case ContentPacked(size_bytes=size):
-                self._say(f"Project content is packed for delivery ({_size(size)}).")
+            case ContentPacked() | ContentSent() | ContentProgress() | ContentKept():
+                self._content(event)
             case SeatClosed(reason=reason) if reason:
                 (self._say if event.lost else self._say_more)(f"Worker ended early: {reason}")
             case _:
@@ -156,6 +158,19 @@ class SpreadLog:
         if self._discard_command:
             self._say(f"If killed, discard servers with: {self._discard_command}")
 
+    # --- content ------------------------------------------------------------------------------------------------------
+
+    def _content(self, event: ContentPacked | ContentSent | ContentProgress | ContentKept) -> None:
+        match event:
+            case ContentPacked(size_bytes=size):
+                self._say(f"Project content is packed for delivery ({_size(size)}).")
+            case ContentSent(server=server):
+                self._say(f"Sending project content to {server}...")
+            case ContentProgress(server=server):  # Spread has no such line
+                self._say_more(f"Sent {sent_so_far(event)} to {server}.")
+            case ContentKept(server=server):
+                self._say(f"Reusing project data on {server}...")
+
     # --- machines -----------------------------------------------------------------------------------------------------
 
     def _machine(self, event: Report) -> None:
@@ -176,10 +191,6 @@ class SpreadLog:
                 self._say(f"Reusing {server}...")
             case MachineConnected(server=server, address=address):
                 self._say(f"Connected to {server} at {address}.")
-            case ContentSent(server=server):
-                self._say(f"Sending project content to {server}...")
-            case ContentKept(server=server):
-                self._say(f"Reusing project data on {server}...")
             case MachineKept(server=server, address=address):
                 self._say(f"Keeping {server} at {address}")
             case MachineFailed():
@@ -220,6 +231,8 @@ class SpreadLog:
                 self._block(f"Error debugging {_subject(event)} : {_text(output) or outcome}", took_s=event.duration_s)
             case RebootRequested(server=server, context=context):
                 self._say(f"Rebooting on {server} ({context}) as requested...")
+            case Rebooted(server=server, context=context):
+                self._say(f"Connected after reboot to {server} ({context})")
             case RunningLate(server=server, context=context, excerpt=excerpt):
                 heading, _, shown = excerpt.strip("\n").partition("\n")
                 block = f"\n{_RULE}\n{shown}\n{_RULE}" if shown else ""
@@ -256,7 +269,7 @@ class SpreadLog:
             case Outcome.INFRA:  # the machine was lost, so that no script could report its own end
                 self._say(f"Error {DOING[event.verb]} {event.job} ({_label(event.server)}) : {event.reason}")
             case Outcome.SKIPPED:
-                self._say(f"Skipping {event.job} ({_label(event.server)}): {event.reason}")
+                self._say(f"Skipping {event.job} ({_label(event.server)})...")
             case Outcome.ABORTED:
                 self._say_more(f"Aborted {event.job}: {event.reason}")
             case _:

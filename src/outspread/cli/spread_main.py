@@ -98,6 +98,8 @@ def _run(call: SpreadCall) -> int:
         debug_output=call.debug_output,
         discard_command=discard_command,
     )
+    if call.verbosity:
+        log.note(f"Found {selection.project.file}.")
     renderers: list[Renderer] = [log]
     if call.logs:
         from outspread.cli.log_files import LogFiles

@@ -10,6 +10,9 @@ a verdict, for then the job is done again.
 *Failed ...*: each failed script, by verb and level, as ``backend:system:what``; ``what`` is the task and its variant, the suite
 with its slash, the backend's name, or ``project``. Sample numbers are not shown. Checks for skipping cannot fail.
 
+*Skipped* are jobs and suites that a condition of their own left out. A suite counts once for each system, however many sessions
+asked.
+
 *Without verdict* is ours: jobs whose last attempt ended for a reason of the infrastructure.
 """
 
@@ -53,9 +56,9 @@ class TallySection(Struct, frozen=True):
 
 
 class Skipped(Struct, frozen=True):
-    """A job that one of its conditions skipped."""
+    """A job or suite that one of its conditions skipped, as ``backend:system:what``."""
 
-    job: str
+    name: str
     reason: str
 
 
@@ -70,6 +73,8 @@ class Tally:
         self._undecided: set[str] = set()
         self._failures: dict[tuple[Verb, Level], list[str]] = {(verb, level): [] for _, verb, level in _COUNTED}
         self._skipped: list[Skipped] = []
+        self._checked_suites: dict[str, str] = {}  # job whose suite was checked: the suite
+        self._skipped_suites: dict[str, str] = {}  # suite: why
         self._successful = 0
         self._aborted = 0
         self._untried = 0
@@ -97,7 +102,12 @@ class Tally:
     @property
     def skipped(self) -> tuple[Skipped, ...]:
         """The jobs that were skipped, by name."""
-        return tuple(sorted(self._skipped, key=lambda skipped: skipped.job))
+        return tuple(sorted(self._skipped, key=lambda skipped: skipped.name))
+
+    @property
+    def skipped_suites(self) -> tuple[Skipped, ...]:
+        """The suites that were skipped, by name."""
+        return tuple(Skipped(name, reason) for name, reason in sorted(self._skipped_suites.items()))
 
     def add(self, event: Report) -> None:
         """Count one event."""
@@ -118,18 +128,23 @@ class Tally:
             names = self._failures.get((step.verb, step.level))
             if names is not None:
                 names.append(f"{step.backend}:{step.system}:{_what(step)}")
+        if step.verb is Verb.CHECK and step.level is Level.SUITE:
+            self._checked_suites[step.job] = f"{step.backend}:{step.system}:{step.suite}"
         if step.verb is Verb.EXECUTE and step.outcome is Outcome.PASSED:
             self._passes[step.job] = self._passes.get(step.job, 0) + 1
 
     def _attempt_finished(self, attempt: AttemptFinished) -> None:
         passes = self._passes.pop(attempt.job, 0)
+        suite = self._checked_suites.pop(attempt.job, "")
         self._undecided.discard(attempt.job)
         if attempt.outcome is Outcome.INFRA:
             self._undecided.add(attempt.job)
             return
         self._decided += 1
         if attempt.outcome is Outcome.SKIPPED:
-            self._skipped.append(Skipped(attempt.job, attempt.reason))
+            self._skipped.append(Skipped(attempt.job.partition("#")[0], attempt.reason))
+            if suite and attempt.level is Level.SUITE:
+                self._skipped_suites[suite] = attempt.reason
         if self._options.restore_only:
             return
         executed = attempt.outcome is Outcome.PASSED or (attempt.outcome in _FAILURES and attempt.verb is Verb.RESTORE)

@@ -214,6 +214,16 @@ class ContentSent(Event, frozen=True, tag="content-sent"):
     server: str
 
 
+class ContentProgress(Event, frozen=True, tag="content-progress"):
+    """Sending takes long; so much of the content was taken so far, since ``took_s`` seconds."""
+
+    machine_id: str
+    server: str
+    sent_bytes: int
+    total_bytes: int
+    took_s: float
+
+
 class ContentKept(Event, frozen=True, tag="content-kept"):
     """The content of an earlier run is used."""
 
@@ -286,6 +296,12 @@ class DebugFinished(StepEvent, frozen=True, tag="debug-finished"):
 
 
 class RebootRequested(StepEvent, frozen=True, tag="reboot-requested"):
+    count: int = 0
+
+
+class Rebooted(StepEvent, frozen=True, tag="rebooted"):
+    """The machine is back; the script runs again."""
+
     count: int = 0
 
 
@@ -378,6 +394,7 @@ Report = (
     | MachineReused
     | MachineConnected
     | ContentSent
+    | ContentProgress
     | ContentKept
     | MachineFailed
     | MachineKept
@@ -387,6 +404,7 @@ Report = (
     | StepFinished
     | DebugFinished
     | RebootRequested
+    | Rebooted
     | StepOutput
     | ShellOpened
     | ShellClosed

@@ -135,7 +135,7 @@ class AgentShell:
         if end.exit_code == _OCCUPIED:
             raise UserError(
                 f"cannot send the project to {self._machine}: {directory} exists there and is not an empty directory",
-                hint="name another directory as path: in spread.yaml",
+                hint="take it away there, or name another directory as path: in spread.yaml",
             )
         if not end.passed:
             raise InfrastructureError(f"cannot unpack the project under {directory} on {self._machine}: {_why(end, said)}")

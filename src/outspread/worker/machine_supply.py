@@ -11,6 +11,7 @@ import msgspec
 
 from outspread.controller.values import (
     ContentKept,
+    ContentProgress,
     ContentSent,
     MachineAllocated,
     MachineConnected,
@@ -29,6 +30,7 @@ from outspread.machines.contract import Machine, MachineBackend, MachineRequest,
 from outspread.machines.reuse.kept_machines import KeptMachines
 from outspread.project.timeouts import local_timeouts_for
 from outspread.worker.machine_content import has_content, remove_content
+from outspread.worker.sending_watch import SendingWatch
 
 ALLOCATE_FOR_S = 300.0  # how long an allocation that may succeed is tried again
 ALLOCATE_PAUSE_S = 5.0  # the longest pause between two tries
@@ -209,9 +211,10 @@ class MachineSupply:
             self._report(ContentKept(time.time(), machine.machine_id, str(machine)))
             return shell
         if not is_new:
+            self._progress(f"Removing project data from {machine} at {path}...")
             await remove_content(shell, path)
         self._report(ContentSent(time.time(), machine.machine_id, str(machine)))
-        with self._archive() as archive:
+        with self._archive() as archive, SendingWatch(archive, self._sending):
             await shell.send_tree(archive, path)
         self._kept.content_sent(machine)
         return shell
@@ -269,6 +272,10 @@ class MachineSupply:
         if self._shell is not None:
             await self._shell.close()
         self._machine = self._shell = self._ending = None
+
+    def _sending(self, sent_bytes: int, total_bytes: int, took_s: float) -> None:
+        machine = self.machine
+        self._report(ContentProgress(time.time(), machine.machine_id, str(machine), sent_bytes, total_bytes, took_s))
 
     def _progress(self, text: str) -> None:
         self._report(MachineProgress(time.time(), self._seat.backend, self._seat.system, text))

@@ -14,6 +14,7 @@ from outspread.controller.values import (
     DebugFinished,
     Level,
     Outcome,
+    Rebooted,
     RebootRequested,
     Report,
     RunningLate,
@@ -134,7 +135,13 @@ class Session:
 
     async def _carry(self) -> None:
         shell = self._shell = await self._supply.acquire()
-        runner = StepRunner(shell, late=self._late, rebooting=self._rebooting, time_lines=self._seat.options.time_lines)
+        runner = StepRunner(
+            shell,
+            late=self._late,
+            rebooting=self._rebooting,
+            rebooted=self._rebooted,
+            time_lines=self._seat.options.time_lines,
+        )
         while not isinstance(action := self._order.next(), Close):
             try:
                 match action:
@@ -264,7 +271,7 @@ class Session:
                 time.time(),
                 *self._subject(action),
                 outcome=_OUTCOMES[result.end],
-                output=text,
+                output=result.reason if result.error_text else text,
                 duration_s=time.monotonic() - began,
             )
         )
@@ -310,6 +317,10 @@ class Session:
     def _rebooting(self, count: int) -> None:
         assert self._doing is not None
         self._report(RebootRequested(time.time(), *self._subject(self._doing), count=count))
+
+    def _rebooted(self, count: int) -> None:
+        assert self._doing is not None
+        self._report(Rebooted(time.time(), *self._subject(self._doing), count=count))
 
     # --- shells -----------------------------------------------------------------------------------------------------
 

@@ -47,17 +47,25 @@ class StepResult(Struct, frozen=True):
 
 
 class StepRunner:
-    """Runs steps through one shell. ``late`` gets the text of each warning, ``rebooting`` the count of each reboot.
+    """Runs steps through one shell. ``late`` gets the text of each warning.
 
-    With ``time_lines`` each line of output has the time before it.
+    ``rebooting`` and ``rebooted`` get the count of each reboot, before and after it. With ``time_lines`` each line of output has
+    the time before it.
     """
 
     def __init__(
-        self, shell: Shell, *, late: Callable[[str], None], rebooting: Callable[[int], None], time_lines: bool = False
+        self,
+        shell: Shell,
+        *,
+        late: Callable[[str], None],
+        rebooting: Callable[[int], None],
+        rebooted: Callable[[int], None],
+        time_lines: bool = False,
     ) -> None:
         self._shell = shell
         self._late = late
         self._rebooting = rebooting
+        self._rebooted = rebooted
         self._time_lines = time_lines
 
     async def run(self, script: StepScript, printed: OutputSink | None = None) -> StepResult:
@@ -84,6 +92,7 @@ class StepRunner:
                 raise
             except InfrastructureError as error:
                 raise ConnectionLostError(f"machine did not come back from a requested reboot: {error}") from error
+            self._rebooted(reboots)
             earlier = output + b"\n"
             reboot_key = marker.text or str(reboots)
 

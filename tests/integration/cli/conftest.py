@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from tests.hosts.host import Host
+from tests.hosts.host import Host, why_no_hosts
 
 PROGRAMS = Path(sys.executable).parent
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -207,9 +207,19 @@ class Lab:
         self.hosts = hosts
         for name in ("hosts", "taken"):
             (directory / name).mkdir(parents=True)
-        for host in hosts:
-            (directory / "hosts" / host.spread_address).write_text(str(min(host.processes())))
+        self._note_hosts()
         self.write()
+
+    def rebooted(self, times: int = 1) -> None:
+        """Take note that every host has booted so many times more."""
+        for host in self.hosts:
+            for _ in range(times):
+                host.wait_for_boot()
+        self._note_hosts()
+
+    def _note_hosts(self) -> None:
+        for host in self.hosts:
+            (self.directory / "hosts" / host.spread_address).write_text(str(min(host.processes())))
 
     def write(self, **changes: object) -> None:
         """Write the project's file."""
@@ -238,13 +248,27 @@ def lab(tmp_path: Path, project: Project, new_host: Callable[..., Host]) -> Call
     return lambda count: Lab(tmp_path / "lab", project, [new_host() for _ in range(count)])
 
 
+@pytest.fixture(scope="module")
+def shared_lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A lab of one host for all tests of a module: they look at runs that are made once, or leave nothing behind."""
+    if reason := why_no_hosts():
+        pytest.skip(reason)
+    directory = tmp_path_factory.mktemp("shared")
+    with Host() as host:
+        yield Lab(directory / "lab", _new_project(directory), [host])
+
+
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    root = tmp_path / "project"
-    root.mkdir()
-    made = Project(root, tmp_path / "state")
+    made = _new_project(tmp_path)
     made.file("spread.yaml", SPREAD_YAML.format(workers=1))
     return made
+
+
+def _new_project(directory: Path) -> Project:
+    root = directory / "project"
+    root.mkdir()
+    return Project(root, directory / "state")
 
 
 @pytest.fixture
@@ -252,8 +276,8 @@ def on_terminal(project: Project) -> Iterator[Callable[..., Person]]:
     """Start a program of ours on a terminal; it is ended with the test."""
     persons: list[Person] = []
 
-    def start(program: str, *arguments: str, term: str = "dumb") -> Person:
-        persons.append(project.on_terminal(program, *arguments, term=term))
+    def start(program: str, *arguments: str, term: str = "dumb", of: Project = project) -> Person:
+        persons.append(of.on_terminal(program, *arguments, term=term))
         return persons[-1]
 
     yield start

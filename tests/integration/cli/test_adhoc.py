@@ -32,6 +32,7 @@ def test_spreads_log_line_for_line(lab: MakeLab) -> None:
         "Project content is packed for delivery (...).",
         "If killed, discard servers with: spread ... -discard",
         "Allocating lab:debian-12...",
+        f"Waiting for lab:debian-12 to make SSH available at {address}...",
         "Allocated lab:debian-12.",
         "Connecting to lab:debian-12...",
         f"Connected to lab:debian-12 at {address}.",

@@ -88,8 +88,7 @@ def test_more_workers_than_kept_machines_get_more(lab: MakeLab) -> None:
         one.project.task(f"t{number}", "execute: sleep 0.5\n")
     one.write(workers=1)
     assert one.project.run("spread", "-reuse", "tests/t0").code == 0
-    one.write(workers=3)
-    ended = one.project.run("spread", "-reuse")
+    ended = one.project.run("spread", "-reuse", "-workers", "3")
     assert ended.code == 0
     assert ended.out.count("Reusing lab:debian-12...") == 1
     assert ended.out.count("Allocated lab:debian-12.") == 2

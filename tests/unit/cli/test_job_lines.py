@@ -1,7 +1,7 @@
 import pytest
 
-from outspread.cli.job_lines import job_line, machine_line, one_line
-from outspread.controller.values import AttemptFinished, MachineFailed, Outcome
+from outspread.cli.job_lines import job_line, machine_line, one_line, sent_so_far
+from outspread.controller.values import AttemptFinished, ContentProgress, MachineFailed, Outcome
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))
@@ -19,3 +19,16 @@ def test_a_reason_of_several_lines_is_one_line() -> None:
 def test_trouble_with_a_machine_is_shown_when_it_is_final(final: bool, verbosity: int, shown: bool) -> None:
     line = machine_line(MachineFailed(0.0, "m", "a", "b-1", "quota\nreached", final), verbosity)
     assert line == ("a:b-1: quota / reached" if shown else "")
+
+
+@pytest.mark.parametrize(
+    ("sent", "total", "took_s", "text"),
+    [
+        (0, 2_000_000, 5.0, "0.0 of 2.0 MB (0%), 0.0 MB/s"),
+        (1_999_999, 2_000_000, 5.0, "2.0 of 2.0 MB (99%), 0.4 MB/s"),
+        (120_000_000, 200_000_000, 10.0, "120 of 200 MB (60%), 12 MB/s"),
+        (0, 0, 0.0, "0.0 of 0.0 MB (0%), 0.0 MB/s"),
+    ],
+)
+def test_how_far_sending_is(sent: int, total: int, took_s: float, text: str) -> None:
+    assert sent_so_far(ContentProgress(0.0, "m1", "lab:debian-12", sent, total, took_s)) == text

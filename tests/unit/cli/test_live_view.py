@@ -80,6 +80,7 @@ def test_rows_follow_what_machines_do(events: list[Report]) -> None:
         ("lab:debian-12", "allocating"),
         ("lab:debian-12 (d1)", "connecting"),
         ("lab:debian-12 (d1)", "sending project"),
+        ("lab:debian-12 (d1)", "sending project: 120 of 200 MB (60%), 24 MB/s"),
         ("lab:debian-12 (d1)", "preparing system"),
         ("lab:debian-12 (d1)", "executing tests/good"),
         ("lab:debian-12 (d1)", "rebooting"),

@@ -12,6 +12,7 @@ from outspread.controller.values import AttemptFinished, Level, Outcome, Report,
 
 GOLDEN = """\
 run run-1: 5 jobs of demo, seed 77
+lab:debian-12 (d1): sending project: 120 of 200 MB (60%), 24 MB/s
 + echo fine
 fine
 lab:debian-12 (d1): executing lab:debian-12:tests/good is running late: Current output: / + sleep 400 / + sleep 500
@@ -86,6 +87,7 @@ def test_verbose_adds_what_happens_to_machines(events: list[Report]) -> None:
         "lab:debian-12 (d1): connected at 10.0.0.1:22",
         "lab:debian-12 (d1): sending project",
         "lab:debian-12 (d1): rebooting for lab:debian-12:tests/good",
+        "lab:debian-12 (d1): back from the reboot for lab:debian-12:tests/good",
         "lab:debian-12 (d1): discarding",
         "lab:debian-12 (10.0.0.2): using it again",
         "lab:debian-12 (10.0.0.2): using the project that is there",

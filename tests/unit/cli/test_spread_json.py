@@ -61,6 +61,7 @@ def test_the_counts_are_those_of_the_summary(events: list[Report], jobs: list[Jo
         "task-failed": 1,
         "task-aborted": 1,
         "task-skipped": 1,
+        "suite-skipped": 0,
         "task-prepare-failed": 0,
         "task-restore-failed": 1,
         "suite-prepare-failed": 0,

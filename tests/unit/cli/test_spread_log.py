@@ -28,6 +28,7 @@ fine
 .
 2026-09-21 14:13:34 Rebooting on lab:debian-12 (d1) (lab:debian-12:tests/good) as requested...
 2026-09-21 14:13:35 WARNING: lab:debian-12 (d1) (lab:debian-12:tests/good) running late. Output unchanged.
+2026-09-21 14:13:35 Connected after reboot to lab:debian-12 (d1) (lab:debian-12:tests/good)
 2026-09-21 14:13:37 Fetching artifacts of lab:debian-12:tests/good...
 2026-09-21 14:13:38 Artifacts of lab:debian-12:tests/good that are not there: core
 2026-09-21 14:13:41 Executing lab:debian-12:tests/bad (d1) (2/5)...
@@ -46,7 +47,7 @@ fine
 2026-09-21 14:13:46 Restoring lab:debian-12:tests/bad (d1)...
 2026-09-21 14:13:47 Error restoring lab:debian-12:tests/bad (d1) : <kill-timeout reached>
 2026-09-21 14:13:50 Checking lab:debian-12:tests/needless (d1)...
-2026-09-21 14:13:52 Skipping lab:debian-12:tests/needless (d1): not on Debian
+2026-09-21 14:13:52 Skipping lab:debian-12:tests/needless (d1)...
 2026-09-21 14:13:54 Preparing lab:debian-12:tests/lost (d1)...
 2026-09-21 14:13:55 Error preparing lab:debian-12:tests/lost (d1) : connection lost
 2026-09-21 14:13:56 Discarding lab:debian-12 (d1)...
@@ -80,7 +81,10 @@ def test_bytes_that_are_no_text_pass_through(events: list[Report]) -> None:
 
 def test_verbose_says_more(events: list[Report]) -> None:
     more = set(logged(events, verbosity=1).splitlines()) - set(GOLDEN.splitlines())
-    assert more == {"2026-09-21 14:13:59 Worker ended early: connection lost"}
+    assert more == {
+        "2026-09-21 14:13:28 Sent 120 of 200 MB (60%), 24 MB/s to lab:debian-12 (d1).",
+        "2026-09-21 14:13:59 Worker ended early: connection lost",
+    }
 
 
 def test_very_verbose_shows_the_output_of_scripts_that_passed(events: list[Report]) -> None:

@@ -10,7 +10,7 @@ def test_the_summary_of_a_run(events: list[Report]) -> None:
     assert list(summary_messages(tally)) == [
         "Successful tasks: 1",
         "Aborted tasks: 1",
-        "Skipped tasks: 1\n    - lab:debian-12:tests/needless (not on Debian)",
+        "Skipped tasks: 1\n    - lab:debian-12:tests/needless - not on Debian",
         "Failed tasks: 1\n    - lab:debian-12:tests/bad",
         "Failed task restore: 1\n    - lab:debian-12:tests/bad",
         "Tasks without verdict: 1\n    - lab:debian-12:tests/lost",

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from outspread.controller.tally import Skipped, Tally, TallySection
@@ -28,8 +30,8 @@ def step(outcome: Outcome = Outcome.PASSED, verb: Verb = Verb.EXECUTE, level: Le
     return StepFinished(1.0, verb, level, "", "", "", "lxd", "ubuntu-24.04", suite="main/", job=job, outcome=outcome)
 
 
-def attempt(outcome: Outcome, *, verb: Verb = Verb.EXECUTE, job: str = JOB, number: int = 1, reason: str = "") -> AttemptFinished:
-    return AttemptFinished(2.0, "seat", 1, job, number, outcome, 1.0, verb=verb, reason=reason)
+def attempt(outcome: Outcome, *, job: str = JOB, number: int = 1, **fields: Any) -> AttemptFinished:
+    return AttemptFinished(2.0, "seat", 1, job, number, outcome, 1.0, **fields)
 
 
 def tallied(*events: Report, options: RunOptions | None = None, total: int = 1) -> Tally:
@@ -129,6 +131,23 @@ def test_skipped_jobs_are_listed_with_their_reasons() -> None:
     )
     assert tally.skipped == (Skipped("b:s:x/1", "slow"), Skipped("b:s:x/2", "no kvm"))
     assert (tally.successful, tally.aborted) == (0, 0)
+
+
+def test_a_skipped_suite_counts_once_however_many_sessions_and_jobs_it_has() -> None:
+    def skipped(number: int) -> AttemptFinished:
+        return attempt(Outcome.SKIPPED, job=f"b:s:x/{number}#2", verb=Verb.CHECK, level=Level.SUITE, reason="slow")
+
+    checks = [step(verb=Verb.CHECK, level=Level.SUITE, job=f"b:s:x/{number}#2") for number in (1, 2)]
+    tally = tallied(checks[0], skipped(1), checks[1], skipped(2), skipped(3), total=3)
+    assert tally.skipped_suites == (Skipped("lxd:ubuntu-24.04:main/", "slow"),)
+    assert [one.name for one in tally.skipped] == ["b:s:x/1", "b:s:x/2", "b:s:x/3"]  # without samples, as all names there
+
+
+def test_a_task_that_is_skipped_in_a_suite_that_is_not() -> None:
+    check = step(verb=Verb.CHECK, level=Level.SUITE)
+    tally = tallied(check, step(verb=Verb.CHECK), attempt(Outcome.SKIPPED, verb=Verb.CHECK, reason="slow"))
+    assert tally.skipped_suites == ()
+    assert len(tally.skipped) == 1
 
 
 def test_restoring_only_counts_no_task() -> None:

@@ -19,7 +19,7 @@ SCRIPT = StepScript(("do it",), "/srv", (("NAME", "value"),), warn_s=300, kill_s
 def run(shell: Any, script: StepScript = SCRIPT) -> tuple[StepResult, list[str], list[int]]:
     late: list[str] = []
     reboots: list[int] = []
-    runner = StepRunner(shell, late=late.append, rebooting=reboots.append)
+    runner = StepRunner(shell, late=late.append, rebooting=reboots.append, rebooted=print)
     return asyncio.run(runner.run(script)), late, reboots
 
 
@@ -92,7 +92,7 @@ def test_it_warns_again_and_again_while_a_script_is_late(fake_shell: MakeShell) 
         return ScriptEnd(0)
 
     shell.run = slow
-    runner = StepRunner(shell, late=late.append, rebooting=print)
+    runner = StepRunner(shell, late=late.append, rebooting=print, rebooted=print)
     hurried = StepScript(("true",), "/", (), warn_s=0.001, kill_s=900)
     assert asyncio.run(runner.run(hurried)).end is StepEnd.PASSED
     assert late[0] == "Output still empty."
@@ -102,7 +102,7 @@ def test_it_warns_again_and_again_while_a_script_is_late(fake_shell: MakeShell) 
 def test_output_is_handed_on_as_it_comes_over_reboots(fake_shell: MakeShell) -> None:
     rounds = iter([(ScriptEnd(213), b"one\n<REBOOT>\n"), (ScriptEnd(0), b"two\n")])
     printed: list[bytes] = []
-    runner = StepRunner(fake_shell(lambda _: next(rounds)), late=lambda _: None, rebooting=lambda _: None)
+    runner = StepRunner(fake_shell(lambda _: next(rounds)), late=lambda _: None, rebooting=lambda _: None, rebooted=print)
     result = asyncio.run(runner.run(SCRIPT, printed.append))
     assert printed == [b"one\n<REBOOT>\n", b"two\n"]
     assert result.output == b"one\n<REBOOT>\n\ntwo\n"
@@ -111,7 +111,9 @@ def test_output_is_handed_on_as_it_comes_over_reboots(fake_shell: MakeShell) -> 
 def test_times_before_lines_hide_no_marker(fake_shell: MakeShell) -> None:
     rounds = iter([(ScriptEnd(213), b"one\n<REBOOT>\n"), (ScriptEnd(213), b"two\n<ERROR no luck>\n")])
     reboots: list[int] = []
-    runner = StepRunner(fake_shell(lambda _: next(rounds)), late=lambda _: None, rebooting=reboots.append, time_lines=True)
+    runner = StepRunner(
+        fake_shell(lambda _: next(rounds)), late=lambda _: None, rebooting=reboots.append, rebooted=print, time_lines=True
+    )
     result = asyncio.run(runner.run(SCRIPT))
     assert reboots == [1]
     assert (result.end, result.reason, result.error_text) == (StepEnd.FAILED, "no luck", True)

@@ -68,6 +68,7 @@ class AdhocBackend:
                 with_trace(f"{script.name} {named}", output.text(), script.secrets),
                 hint="" if address else "it has to call ADDRESS HOST or ADDRESS HOST:PORT",
             )
+        progress(f"Waiting for {machine} to make SSH available at {address}...")
         return _at(machine, address)
 
     async def connect(self, machine: Machine) -> Shell:

@@ -1,4 +1,4 @@
-"""Import what a way in over SSH needs while something else is waited for: it takes a tenth of a second, more than a log-in does."""
+"""Import what a way in over SSH needs while something else is waited for: it takes a tenth of a second, more than a log-in."""
 
 import contextlib
 import functools
