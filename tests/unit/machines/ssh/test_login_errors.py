@@ -55,7 +55,8 @@ def test_every_reason_is_told_and_no_secret(error: Exception) -> None:
     ("error", "text"),
     [
         (None, "it closed the connection"),
-        (OSError(errno.EPIPE, "Broken pipe"), "Broken pipe"),
+        (OSError(errno.EPIPE, "Broken pipe"), "the connection broke"),
+        (OSError(errno.EHOSTUNREACH, "No route to host"), "No route to host"),
         (asyncssh.ConnectionLost("Connection lost"), "the connection broke"),
         (asyncssh.ProtocolError("Window exceeded"), "window exceeded"),
         (asyncssh.ChannelOpenError(1, ""), "ChannelOpenError"),
