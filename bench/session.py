@@ -1,7 +1,7 @@
 """Whole runs over SSH beside Spread's: what a job costs, what a run costs, how content gets to machines, many machines at once.
 
-What Spread would take here follows from yardsticks, which are taken before and after each round: a machine that is busy with other
-things is so for both. Of all rounds the one with the middle ratio is shown.
+What Spread would take here follows from yardsticks, which are taken before and after each round: a machine that is busy with
+other things is so for both. Of all rounds the one with the middle ratio is shown.
 """
 
 import hashlib
