@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import statistics
 import time
 from collections.abc import Iterator
 from contextlib import AbstractAsyncContextManager
@@ -34,6 +33,8 @@ _LAB = """\
                 workers: {workers}
 """
 
+_EXECS = 60
+
 
 class Lab:
     """Hosts for projects in ``directory``; what runs record is kept there, too."""
@@ -49,10 +50,10 @@ class Lab:
             place.mkdir(parents=True)
             (place / "address").write_text(f"{host.spread_address}\n")
 
-    def project(self, name: str, *, tasks: int, workers: int = 1, more: str = "") -> Path:
-        """Make a project of trivial tasks on ``workers`` of the hosts."""
+    def project(self, name: str, *, tasks: int, workers: int = 1, execute: str = "true", more: str = "") -> Path:
+        """Make a project of equal tasks on ``workers`` of the hosts; ``more`` is more of its spread.yaml."""
         backends = _LAB.format(hosts=self.directory / "hosts", password=self.hosts[0].password, workers=workers)
-        return make_project(self.directory / name, tasks=tasks, backends=backends, more=more)
+        return make_project(self.directory / name, tasks=tasks, execute=execute, backends=backends, more=more)
 
     def run(self, project: Path, *options: str, output: Path | None = None) -> ProcessCost:
         """Run a project on hosts as they were before, and return what the process cost; its output goes to ``output``."""
@@ -64,9 +65,9 @@ class Lab:
             raise SystemExit(f"{self._program} run in {project} ended with {cost.exit_code}")
         return cost
 
-    def exec_ms(self, *, runs: int = 40) -> float:
-        """Return the median of an exec of bash on a live connection to the first host."""
-        return asyncio.run(_exec_ms(self.hosts[0], runs))
+    def exec_ms(self) -> float:
+        """Return what an exec of bash on a live connection to the first host takes, on the average."""
+        return asyncio.run(_exec_s(self.hosts[0])) * 1000
 
     def log_in_s(self, count: int) -> float:
         """Return how long it takes to log in to so many hosts side by side, and to run a bash on each, by hand."""
@@ -86,14 +87,13 @@ def _connection(host: Host) -> AbstractAsyncContextManager[asyncssh.SSHClientCon
     )
 
 
-async def _exec_ms(host: Host, runs: int) -> float:
-    took = []
+async def _exec_s(host: Host) -> float:
     async with _connection(host) as connection:
-        for _ in range(runs + 5):
-            began = time.perf_counter()
+        await connection.run("bash -c :")
+        began = time.perf_counter()
+        for _ in range(_EXECS):
             await connection.run("bash -c :")
-            took.append(time.perf_counter() - began)
-    return statistics.median(took[5:]) * 1000
+        return (time.perf_counter() - began) / _EXECS
 
 
 async def _log_in_s(hosts: list[Host]) -> float:

@@ -20,7 +20,7 @@ from outspread.client.content import PackedContent, pack_content
 from outspread.controller.embedded import EmbeddedController
 from outspread.controller.tally import Tally
 from outspread.controller.values import ContentPacked, Report, RunOptions, RunSpec
-from outspread.machines.backends import backend_for
+from outspread.machines.backends import backend_for, get_ready
 from outspread.machines.reuse.kept_machines import KeptMachines
 from outspread.project.content_rules import expanded_content_rules
 from outspread.project.environment import project_environment
@@ -55,8 +55,11 @@ def run_here(
     second one ends the process at once. ``kept`` and ``password`` are for the ``Worker``.
     ``out`` is where renderers print; it is held while a shell has the terminal.
     """
-    for backend in sorted({job.backend for job in jobs}):
-        backend_for(project.backends[backend].type)  # refuses what cannot run here before anything is begun
+    types = {project.backends[job.backend].type for job in jobs}
+    for backend_type in sorted(types):
+        backend_for(backend_type)  # refuses what cannot run here before anything is begun
+    for backend_type in types:
+        get_ready(backend_type)
     tally = Tally(options)
     with _interruptible():
         for_run = resolve_host(project, jobs, host)

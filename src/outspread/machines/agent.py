@@ -64,6 +64,8 @@ SEPARATE_ERRORS = 2
 ON_TERMINAL = 4
 
 WINDOW_BYTES = 2 * 1024 * 1024
+#: How much may be taken before that is told; what is taken last is told at once.
+TAKEN_EVERY_BYTES = 256 * 1024
 LARGEST_FRAME_BYTES = 256 * 1024 * 1024
 
 PIECE_BYTES = 64 * 1024
@@ -86,6 +88,8 @@ _DEFAULT_SIGNALS = (_SIGHUP, _SIGINT, _SIGQUIT, _SIGPIPE, _SIGTERM, _SIGXFSZ)
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
 _SYS_PIDFD_OPEN = 434
+_F_SETPIPE_SZ = 1031
+_PIPE_BYTES = 1024 * 1024
 
 _NEVER = float("inf")
 
@@ -196,6 +200,7 @@ class Command:
         self._outbox = Outbox(stream)
         self._input = bytearray()
         self._input_ended = False
+        self._taken = 0  # of the input, and not told yet
         self._input_pipe = -1
         self._outputs = {}  # type: dict[int, bytes]
         self._terminal = -1  # our end of it; it is the one output, too
@@ -222,6 +227,7 @@ class Command:
             if flags & STREAMED_INPUT:
                 stdin, self._input_pipe = os.pipe()
                 os.set_blocking(self._input_pipe, False)
+                _widen(self._input_pipe)
             else:
                 stdin = _file_of(script)
             theirs.append(stdin)
@@ -370,19 +376,19 @@ class Command:
 
     def _feed(self) -> None:
         """Give the command what input there is; a command that does not want it any more ends the matter."""
-        taken = 0
         try:
             while self._input:
                 sent = os.write(self._input_pipe, self._input)
-                taken += sent
+                self._taken += sent
                 del self._input[:sent]
         except BlockingIOError:
             pass
         except OSError:
-            taken += len(self._input)
+            self._taken += len(self._input)
             self._close_input()
-        if taken:
-            self._outbox.put(TAKEN, taken.to_bytes(8, "big"))
+        if self._taken and (self._taken >= TAKEN_EVERY_BYTES or not self._input):
+            self._outbox.put(TAKEN, self._taken.to_bytes(8, "big"))
+            self._taken = 0
         if self._input_ended and not self._input:
             self._close_input()
 
@@ -450,6 +456,14 @@ class Command:
             poll.register(self._stream, select.POLLOUT)
             poll.poll()
             self._outbox.flush()
+
+
+def _widen(pipe: int) -> None:
+    """Let a pipe hold more; one of a user who has many large ones already stays as it is."""
+    try:
+        fcntl.fcntl(pipe, _F_SETPIPE_SZ, _PIPE_BYTES)
+    except OSError:
+        return
 
 
 def _file_of(content: bytes) -> int:

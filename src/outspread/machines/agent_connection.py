@@ -22,6 +22,8 @@ _KILL_PATIENCE_S = agent.KILL_WITHIN_S + 20.0
 #: The machine's end may be anything: an agent's own frames are far smaller.
 _LARGEST_FRAME_BYTES = 16 * 1024 * 1024
 _END_BYTES = 6
+#: A piece of input with the headers of its frames, here and under way, fills whole packets of SSH (32 KiB).
+_INPUT_BYTES = 256 * 1024 - 10
 _ENDS = (agent.END_EXIT, agent.END_SIGNAL, agent.END_TIMED_OUT, agent.END_KILLED)
 _LONGEST_REASON_BYTES = 4000
 
@@ -111,7 +113,7 @@ class AgentConnection:
         return end
 
     async def _stream_input(self, running: _Running, stdin: IO[bytes]) -> None:
-        while piece := stdin.read(agent.PIECE_BYTES):
+        while piece := stdin.read(_INPUT_BYTES):
             if not await self._input(running, piece):
                 return
         self._send(agent.INPUT)

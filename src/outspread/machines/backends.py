@@ -38,6 +38,14 @@ def backend_for(backend_type: str) -> MachineBackend:
     raise UserError(f"cannot use a backend of type {backend_type}: there is none", hint=f"the types are {offered}")
 
 
+def get_ready(backend_type: str) -> None:
+    """Begin, in the background, what the first machine of this type would have to wait for. Returns at once; idempotent."""
+    if backend_type == "adhoc":
+        from outspread.machines.ssh.early_import import import_soon
+
+        import_soon()
+
+
 def plugged_in_types() -> frozenset[str]:
     """Return the types that other packages offer."""
     return frozenset(_entry_points()) - _OURS

@@ -11,7 +11,6 @@ from outspread.machines import markers
 from outspread.machines.adhoc.local_scripts import LocalScript, ScriptOutput, run_local_script, with_trace
 from outspread.machines.adhoc.login import log_in
 from outspread.machines.contract import Machine, MachineRequest, ProgressSink, Shell
-from outspread.machines.ssh.early_import import import_soon
 from outspread.project.timeouts import DEFAULT_KILL_S, DEFAULT_WARN_S
 
 #: A script that uses this variable can find a machine whose allocation broke off before it named an address.
@@ -54,7 +53,6 @@ class AdhocBackend:
         """Run the allocate script and return the machine that it named. One that it made before it failed is discarded."""
         machine = self.draft(request)
         script = _local_script(machine, "allocate", request.backend.allocate)
-        import_soon()
         output = ScriptOutput()
         try:
             await run_local_script(script, output, progress)

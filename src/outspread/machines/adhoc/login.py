@@ -6,7 +6,7 @@ from outspread.machines.contract import Machine, Shell
 
 async def log_in(machine: Machine) -> Shell:
     """Log in, in a single try; whatever host key the machine shows is taken, for addresses come and go here."""
-    # late: asyncssh takes a tenth of a second, in which the allocate script can run (see early_import)
+    # late: asyncssh takes a tenth of a second, which whoever logs in nowhere need not wait for
     from outspread.machines.ssh.address import parse_address
     from outspread.machines.ssh.shell import open_ssh_shell
     from outspread.machines.ssh.target import SshTarget
