@@ -6,12 +6,15 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from tests.guests.guest_image import PASSWORD as GUEST_PASSWORD
 from tests.hosts.host import Host, why_no_hosts
 
-from outspread.machines.contract import Machine, MachineRequest, Shell
+from outspread.machines.contract import Machine, MachineBackend, MachineRequest, Shell
 from outspread.machines.local_shell import open_local_shell
+from outspread.machines.qemu.backend import QemuBackend
 from outspread.machines.sandbox.backend import SandboxBackend
 from outspread.machines.ssh.shell import open_ssh_shell
 from outspread.machines.ssh.target import SshTarget
@@ -66,14 +69,91 @@ def new_request(tmp_path: Path) -> Iterator[Callable[..., MachineRequest]]:
     assert not Path("/run/upper1").exists()
 
 
-@pytest.fixture
-def no_groups_left() -> Callable[[Machine], None]:
-    """Fail unless the control groups of a machine are gone."""
+class Offer(NamedTuple):
+    """A backend, and what is special about testing it."""
 
-    def check(machine: Machine) -> None:
+    backend: MachineBackend
+    type: str
+    system: str
+    new_request: Callable[..., MachineRequest]
+    nothing_left: Callable[[Machine], None]  # fails if there is
+    data_of: Callable[[int, int], dict[str, str]]  # the notes of a machine that is this process, started then
+    end_of_boot_s: float  # by when a machine is surely being made
+
+
+@pytest.fixture(params=["sandbox", "qemu"])
+def offer(request: pytest.FixtureRequest) -> Offer:
+    """Offer each backend in turn."""
+    made: Offer = request.getfixturevalue(f"{request.param}_offer")
+    return made
+
+
+@pytest.fixture
+def sandbox_offer(new_request: Callable[..., MachineRequest]) -> Offer:
+    def nothing_left(machine: Machine) -> None:
         assert _control_groups(machine.data["keeper"]) == []
 
-    return check
+    def data_of(pid: int, started: int) -> dict[str, str]:
+        return {"keeper": str(pid), "started": str(started)}
+
+    return Offer(SandboxBackend(), "sandbox", "this-host", new_request, nothing_left, data_of, 0.03)
+
+
+@pytest.fixture
+def qemu_offer(new_guest: Callable[..., MachineRequest], guest_user: dict[str, str]) -> Offer:
+    def nothing_left(machine: Machine) -> None:
+        assert not Path(guest_user["OUTSPREAD_STATE"], "qemu", machine.machine_id).exists()
+
+    def data_of(pid: int, _started: int) -> dict[str, str]:
+        return {"pid": str(pid)}
+
+    return Offer(QemuBackend(), "qemu", "debian-12", new_guest, nothing_left, data_of, 0.3)
+
+
+@pytest.fixture
+def new_guest(tmp_path: Path, guest_user: dict[str, str]) -> Iterator[Callable[..., MachineRequest]]:
+    """Make requests for machines of QEMU's; fail if anything of one is left when the test is over."""
+    mark = f"test{os.getpid()}x{time.monotonic_ns():x}"
+    count = 0
+
+    def make(*, system: str = "debian-12") -> MachineRequest:
+        nonlocal count
+        count += 1
+        described = guest_system(system)
+        backend = Backend(name="qemu", type="qemu", systems={system: described}, memory_bytes=256 * 2**20)
+        return MachineRequest(
+            machine_id=f"{mark}-{count}",
+            run_id="run",
+            project="project",
+            root=str(tmp_path),
+            backend=backend,
+            system=described,
+            password=described.password,
+        )
+
+    yield make
+    assert _processes_with(mark) == []
+
+
+def guest_system(name: str) -> System:
+    """Describe the small guest; it goes on from a saved state, which is made by the first test that needs it."""
+    devices = (("drive", "virtio"), ("network", "virtio"))
+    return System(name=name, backend="qemu", image=name, password=GUEST_PASSWORD, device_backends=devices, saved_state=True)
+
+
+@pytest.fixture(scope="module")
+def guest(guest_home: dict[str, str]) -> Iterator[tuple[QemuBackend, Machine]]:
+    """A machine of QEMU's for the tests of one module."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in guest_home.items():
+            patch.setenv(name, value)
+        backend = QemuBackend()
+        system = guest_system("debian-12")
+        of = Backend(name="qemu", type="qemu", systems={system.name: system}, memory_bytes=256 * 2**20)
+        request = MachineRequest("shared-guest", "run", "project", "/", of, system, password=system.password)
+        machine = asyncio.run(backend.allocate(request, lambda _text: None))
+    yield backend, machine
+    asyncio.run(backend.discard(machine))
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +174,27 @@ def bare_ssh_host() -> Iterator[Host]:
         yield host
 
 
-@pytest.fixture(params=["local", "sandbox", "ssh", "ssh-sudo", "ssh-no-python", "ssh-no-python-sudo"])
+#: An emulated machine is slow, and the way in the same as to any over SSH: these show that it is one.
+_ON_A_GUEST = {
+    "test_output_is_exact_and_merged",
+    "test_cancelling_kills_the_whole_tree",
+    "test_what_a_script_leaves_behind_lives_on_and_is_not_waited_for",
+    "test_a_tree_may_be_sent_to_an_empty_directory",
+    "test_paths_are_fetched_by_pattern",
+    "test_a_lost_machine_is_said_to_be_lost",
+    "test_what_a_job_sets_is_there",
+}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what takes a shell on one of each kind."""
+    if "open_shell" in metafunc.fixturenames:
+        kinds = ["local", "sandbox", "ssh", "ssh-sudo", "ssh-no-python", "ssh-no-python-sudo"]
+        on_a_guest = ["qemu"] if metafunc.function.__name__ in _ON_A_GUEST else []
+        metafunc.parametrize("open_shell", kinds + on_a_guest, indirect=True)
+
+
+@pytest.fixture
 def open_shell(request: pytest.FixtureRequest, new_request: Callable[..., MachineRequest]) -> OpenShell:
     """Open a shell of each kind, as an asynchronous context manager."""
 
@@ -125,7 +225,18 @@ def open_shell(request: pytest.FixtureRequest, new_request: Callable[..., Machin
         finally:
             await shell.close()
 
-    return {"local": open_local, "sandbox": open_sandbox}.get(request.param, open_ssh)
+    @asynccontextmanager
+    async def open_guest() -> AsyncIterator[Shell]:
+        assert on_guest is not None
+        backend, machine = on_guest
+        shell = await backend.connect(machine)
+        try:
+            yield shell
+        finally:
+            await shell.close()
+
+    on_guest = request.getfixturevalue("guest") if request.param == "qemu" else None  # now: it runs a loop of its own
+    return {"local": open_local, "sandbox": open_sandbox, "qemu": open_guest}.get(request.param, open_ssh)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from outspread.controller.ledger import Ledger
 from outspread.controller.sqlite_ledger import SqliteLedger
-from outspread.controller.state_directory import state_directory
+from outspread.user_directories import state_directory
 
 _warnings: list[str] = []  # of this process, which has one record
 

@@ -9,10 +9,10 @@ from outspread.machines.contract import MachineBackend
 #: A package offers ``TYPE = "module:Class"`` in this group; the class is called without arguments.
 ENTRY_POINT_GROUP = "outspread.backends"
 
-_OURS = frozenset({"adhoc", "sandbox"})
+_OURS = frozenset({"adhoc", "qemu", "sandbox"})
 
 #: Types that a spread.yaml may well name, although this version has no machines for them.
-_KNOWN_ELSEWHERE = frozenset({"google", "humbox", "linode", "lxd", "openstack", "qemu", "testflinger"})
+_KNOWN_ELSEWHERE = frozenset({"google", "humbox", "linode", "lxd", "openstack", "testflinger"})
 
 
 def backend_for(backend_type: str) -> MachineBackend:
@@ -25,6 +25,10 @@ def backend_for(backend_type: str) -> MachineBackend:
         from outspread.machines.adhoc.backend import AdhocBackend
 
         return AdhocBackend()
+    if backend_type == "qemu":
+        from outspread.machines.qemu.backend import QemuBackend
+
+        return QemuBackend()
     plugged_in = _entry_points()
     if backend_type in plugged_in:
         return plugged_in[backend_type]()

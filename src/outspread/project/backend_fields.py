@@ -137,6 +137,10 @@ def _system_of(reader: FieldReader, backend: str, name: str, fields: Fields, env
         attach_service_account=plus.boolean("attach-service-account"),
         # ours are nothing to Spread either
         options=_text_pairs(reader, plus, "options"),
+        architecture=plus.text("architecture"),
+        cores=plus.integer("cores") or 0,
+        device_backends=_text_pairs(reader, plus, "device-backends"),
+        saved_state=plus.boolean("saved-state"),
     )
 
 

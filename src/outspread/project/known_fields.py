@@ -35,6 +35,7 @@ KNOWN_FIELDS: dict[FieldLevel, frozenset[str]] = {
         {"image", "kernel", "username", "password", "workers", "storage", "plan", "networks", "groups", "secure-boot"}
         | {"bios", "cpu-family", "wait-timeout", "ssh-rsa-key", "ssh-key-pass", "queue", "reserve-key"}
         | {"provision-data", "attach-service-account", "options"}
+        | {"architecture", "cores", "device-backends", "saved-state"}
         | _MATRIX
     ),
     FieldLevel.SUITE: frozenset({"summary", "backends", "systems", "artifacts", "skip"} | _SIX_SCRIPTS | _TIMEOUTS | _MATRIX),

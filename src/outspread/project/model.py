@@ -83,6 +83,10 @@ class System(Struct, frozen=True):
     attach_service_account: bool = False
     # ours
     options: tuple[tuple[str, str], ...] = ()  # for types that other packages offer
+    architecture: str = ""
+    cores: int = 0
+    device_backends: tuple[tuple[str, str], ...] = ()
+    saved_state: bool = False
 
 
 class Backend(Struct, frozen=True):

@@ -8,6 +8,7 @@ from outspread.errors import UserError
 from outspread.machines import backends
 from outspread.machines.adhoc.backend import AdhocBackend
 from outspread.machines.contract import MachineBackend
+from outspread.machines.qemu.backend import QemuBackend
 from outspread.machines.sandbox.backend import SandboxBackend
 
 
@@ -15,12 +16,16 @@ def test_adhoc_is_ours() -> None:
     assert isinstance(backends.backend_for("adhoc"), AdhocBackend)
 
 
+def test_qemu_is_ours() -> None:
+    assert isinstance(backends.backend_for("qemu"), QemuBackend)
+
+
 def test_the_sandbox_is_ours() -> None:
     assert isinstance(backends.backend_for("sandbox"), SandboxBackend)
     assert backends.backend_for("sandbox") is not backends.backend_for("sandbox")
 
 
-@pytest.mark.parametrize("known", ["google", "lxd", "qemu", "linode", "openstack", "testflinger", "humbox"])
+@pytest.mark.parametrize("known", ["google", "lxd", "linode", "openstack", "testflinger", "humbox"])
 def test_a_type_of_spread_that_is_not_here_yet_says_what_to_do(known: str) -> None:
     with pytest.raises(UserError, match=f"type {known}: Outspread itself has no machines of this type") as caught:
         backends.backend_for(known)

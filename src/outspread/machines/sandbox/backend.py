@@ -17,8 +17,8 @@ from outspread.machines.agent_connection import AgentConnection
 from outspread.machines.agent_shell import AgentShell
 from outspread.machines.contract import Machine, MachineRequest, ProgressSink
 from outspread.machines.helper_process import start_helper, wait_for_end
+from outspread.machines.process_identity import is_alive
 from outspread.machines.sandbox import keepers
-from outspread.machines.sandbox.process_identity import is_alive
 
 #: The system that is this host, whatever it runs.
 THIS_HOST = "this-host"

@@ -7,7 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from outspread.machines.contract import Machine
-from outspread.machines.sandbox.process_identity import start_time
+from outspread.machines.process_identity import start_time
 
 MODULE = "outspread.machines.sandbox.keeper"
 

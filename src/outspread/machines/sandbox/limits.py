@@ -9,8 +9,8 @@ Their names carry the keeper's process id and start time, so that the one of a d
 import os
 import time
 
+from outspread.machines.process_identity import is_alive, own_identity
 from outspread.machines.sandbox.host_mounts import HostMount, is_at_or_below
-from outspread.machines.sandbox.process_identity import is_alive, own_identity
 
 _PREFIX = "outspread-"
 _SIGKILL = 9

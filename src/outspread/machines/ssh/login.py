@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import socket
 from pathlib import Path
 
 import asyncssh
@@ -25,8 +26,8 @@ _UNANSWERED_QUESTIONS = 3
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0
 
 
-async def log_in(target: SshTarget) -> asyncssh.SSHClientConnection:
-    """Return a connection on which the user is logged in.
+async def log_in(target: SshTarget, connected: socket.socket | None = None) -> asyncssh.SSHClientConnection:
+    """Return a connection on which the user is logged in; made over ``connected`` if there is such a socket already.
 
     A machine that is not there is tried for ``patience_s``, then it is a ConnectionLostError; whatever refuses us is an
     InfrastructureError at once, since asking again would get the same answer.
@@ -37,7 +38,8 @@ async def log_in(target: SshTarget) -> asyncssh.SSHClientConnection:
     pause_s = _FIRST_PAUSE_S
     while True:
         try:
-            return await _connected(target, options)
+            first, connected = connected, None  # only the first try has it
+            return await _connect(target, options, first)
         except (OSError, asyncssh.Error) as error:
             if not is_passing(error) or loop.time() + pause_s >= deadline:
                 raise _translated(target, error) from error
@@ -45,7 +47,9 @@ async def log_in(target: SshTarget) -> asyncssh.SSHClientConnection:
         pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
 
-async def _connected(target: SshTarget, options: asyncssh.SSHClientConnectionOptions) -> asyncssh.SSHClientConnection:
+async def _connect(
+    target: SshTarget, options: asyncssh.SSHClientConnectionOptions, connected: socket.socket | None
+) -> asyncssh.SSHClientConnection:
     """Connect once.
 
     asyncssh waits with ``asyncio.wait_for``, which until Python 3.12 forgets that it was cancelled when what it waits for ends in
@@ -55,7 +59,10 @@ async def _connected(target: SshTarget, options: asyncssh.SSHClientConnectionOpt
     assert task is not None
     before = task.cancelling()
     try:
-        connection = await asyncssh.connect(target.host, target.port, options=options)
+        if connected is not None:
+            connection = await asyncssh.connect(sock=connected, options=options)
+        else:
+            connection = await asyncssh.connect(target.host, target.port, options=options)
     except (OSError, asyncssh.Error) as error:
         if task.cancelling() > before:
             raise asyncio.CancelledError from error

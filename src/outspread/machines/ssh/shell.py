@@ -9,7 +9,7 @@ from outspread.machines.agent_shell import AgentShell, FetchPacking
 from outspread.machines.contract import ProgressSink, ScriptEnd
 from outspread.machines.ssh.packing import choose_fetch_packing, choose_packing, packed, take_samples, unpacker
 from outspread.machines.ssh.target import SshTarget
-from outspread.machines.ssh.way import Way, open_way
+from outspread.machines.ssh.way import Dial, Way, open_way
 
 _REBOOT = Command(
     argv=("/bin/bash", "-c", 'PATH="$PATH:/usr/sbin:/sbin:/usr/bin:/bin"; exec reboot'),
@@ -22,21 +22,22 @@ def _say_nothing(_text: str) -> None:
     """Take progress that nobody waits for."""
 
 
-async def open_ssh_shell(target: SshTarget, progress: ProgressSink = _say_nothing) -> "SshShell":
-    """Log in and return the way in.
+async def open_ssh_shell(target: SshTarget, progress: ProgressSink = _say_nothing, dial: Dial | None = None) -> "SshShell":
+    """Log in and return the way in. ``dial`` says how to get a connection, also after a reboot, where it takes more than to ask.
 
     Raises ConnectionLostError when the machine is not there, InfrastructureError when it does not let us in or cannot run
     scripts as root, and UserError when a key cannot be used.
     """
-    return SshShell(await open_way(target, progress))
+    return SshShell(await open_way(target, progress, dial), dial)
 
 
 class SshShell(AgentShell):
     """The way into one machine over SSH."""
 
-    def __init__(self, way: Way) -> None:
+    def __init__(self, way: Way, dial: Dial | None = None) -> None:
         super().__init__(way.runner, way.name)
         self._way = way
+        self._dial = dial
 
     @property
     def host_key(self) -> str:
@@ -62,7 +63,7 @@ class SshShell(AgentShell):
         try:
             async with asyncio.timeout(within_s):
                 await self._go_down()
-                self._way = await _come_back(self._way, why)
+                self._way = await _come_back(self._way, why, self._dial)
         except TimeoutError as error:
             text = f"cannot reboot {self._machine}: it is not back after {within_s:g} s"
             raise InfrastructureError("; ".join((text, *why[-1:]))) from error
@@ -86,14 +87,14 @@ class SshShell(AgentShell):
         await self._way.close()
 
 
-async def _come_back(before: Way, why: list[str]) -> Way:
+async def _come_back(before: Way, why: list[str], dial: Dial | None) -> Way:
     """Connect again and again, until it is to another boot; add to ``why`` what each attempt ended with."""
     pause_s = _FIRST_PAUSE_S
     while True:
         await asyncio.sleep(pause_s)
         pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
         try:
-            way = await open_way(before.target, _say_nothing)
+            way = await open_way(before.target, _say_nothing, dial)
         except InfrastructureError as error:  # going down, away, or not yet ready to let anybody in
             why.append(error.message)
             continue

@@ -1,6 +1,7 @@
 """One way into a machine, from log-in to good-bye: by an agent where there can be one, else by a channel for each command."""
 
 import secrets
+import socket
 from collections.abc import Awaitable, Callable
 
 import asyncssh
@@ -17,6 +18,9 @@ from outspread.machines.ssh.login import host_key, log_in
 from outspread.machines.ssh.round_trip import round_trip_s
 from outspread.machines.ssh.start_command import anchor_program
 from outspread.machines.ssh.target import SshTarget
+
+#: Gets a connection to a machine's SSH server; raises ConnectionLostError when there is none.
+Dial = Callable[[], Awaitable[socket.socket]]
 
 
 class Way(Struct, frozen=True):
@@ -38,9 +42,9 @@ class Way(Struct, frozen=True):
         return round_trip_s(self.connection().get_extra_info("socket"))
 
 
-async def open_way(target: SshTarget, progress: ProgressSink) -> Way:
-    """Log in and start an agent; raises InfrastructureError when that cannot be done."""
-    connection = await log_in(target)
+async def open_way(target: SshTarget, progress: ProgressSink, dial: Dial | None = None) -> Way:
+    """Log in, over the connection that ``dial`` gets, and start an agent; raises InfrastructureError when that cannot be done."""
+    connection = await log_in(target, await dial() if dial is not None else None)
     try:
         target = structs.replace(target, host_key=host_key(connection))
         token = secrets.token_hex(16)
