@@ -1,10 +1,11 @@
-"""``python -m bench [yardsticks|listing|sandbox|ssh|running|session]...``: measure, print, and fail when a bound is not kept."""
+"""``python -m bench [PART]...``: measure, print, and fail when a bound is not kept. The parts are those of ``main``."""
 
 import os
 import signal
 import sys
 from pathlib import Path
 
+from bench.emulated_machine import emulated_machine
 from bench.listing import listing
 from bench.report import print_figure, print_heading
 from bench.running import running
@@ -26,6 +27,7 @@ def main() -> int:
         "sandbox": ("A sandbox by itself", sandbox_shell),
         "ssh": ("A machine over SSH by itself", ssh_shell),
         "session": ("A session over SSH, beside Spread's", lambda: session(bin_dir)),
+        "qemu": ("An emulated machine", lambda: emulated_machine(bin_dir)),
         "running": ("Running in sandboxes", lambda: running(bin_dir)),
     }
     over = 0
