@@ -80,5 +80,6 @@ def test_what_starts_with_every_machine_imports_next_to_nothing(module: str) -> 
         "outspread.machines.agent",
         "outspread.machines.sandbox",
         *(f"outspread.machines.sandbox.{name}" for name in ("boot", "host_mounts", "keeper", "kernel", "limits", "refusal")),
-        *(f"outspread.machines.sandbox.{name}" for name in ("process_identity", "root_view")),
+        "outspread.machines.process_identity",
+        "outspread.machines.sandbox.root_view",
     }

@@ -32,7 +32,12 @@ async def log_in(target: SshTarget, connected: socket.socket | None = None) -> a
     A machine that is not there is tried for ``patience_s``, then it is a ConnectionLostError; whatever refuses us is an
     InfrastructureError at once, since asking again would get the same answer.
     """
-    options = _options(target)
+    try:
+        options = _options(target)
+    except UserError:
+        if connected is not None:
+            connected.close()
+        raise
     loop = asyncio.get_running_loop()
     deadline = loop.time() + target.patience_s
     pause_s = _FIRST_PAUSE_S
