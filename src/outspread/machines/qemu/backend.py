@@ -190,8 +190,9 @@ class QemuBackend:
         directory.remove(but_logs=failed)
 
     async def existing(self) -> Sequence[Machine]:
-        """Return the machines whose QEMU runs as this user."""
-        found = [MachineDirectory(process.directory).record() for process in our_processes() if process.directory is not None]
+        """Return the machines whose QEMU runs as this user, got with the same state directory: others have another record."""
+        directories = [process.directory for process in our_processes() if process.directory is not None]
+        found = [MachineDirectory(one).record() for one in directories if one.parent == self._machines]
         return [machine for machine in found if machine is not None]
 
     def _directory(self, machine: Machine) -> MachineDirectory:
