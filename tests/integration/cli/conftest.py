@@ -1,6 +1,7 @@
 """The installed programs, run as a user runs them, on projects made for each test."""
 
 import fcntl
+import json
 import os
 import pty
 import select
@@ -12,7 +13,7 @@ import termios
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from tests.hosts.host import Host, why_no_hosts
@@ -164,6 +165,13 @@ class Project:
                 process.kill()
                 raise
             return Ended(process.returncode, out, err)
+
+    def machines(self) -> list[dict[str, Any]]:
+        """Return what ``outspread machines`` says of the machines in the project's record: others may be about."""
+        listed = self.run("outspread", "machines", "--json")
+        assert listed.code == 0, listed.err
+        found: list[dict[str, Any]] = json.loads(listed.out)
+        return [machine for machine in found if machine["use"] != "unknown"]
 
 
 LAB_YAML = """\

@@ -1,6 +1,5 @@
 """``outspread shell``: a machine for a person, given back when the shell ends, whatever ends it."""
 
-import json
 import signal
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +21,7 @@ def test_a_machine_with_the_project_on_it_and_given_back(lab: MakeLab) -> None:
     assert person.ends() == 0
     assert "exit code 3" in person.text
     assert one.taken() == []
-    assert one.project.run("outspread", "machines").err == "no machines\n"
+    assert one.project.machines() == []
 
 
 def test_while_it_is_open_the_machine_is_in_use(lab: MakeLab) -> None:
@@ -30,7 +29,7 @@ def test_while_it_is_open_the_machine_is_in_use(lab: MakeLab) -> None:
     one.project.task("any", "execute: 'true'\n")
     person = one.project.on_terminal("outspread", "shell")
     person.prompted()
-    (machine,) = json.loads(one.project.run("outspread", "machines", "--json").out)
+    (machine,) = one.project.machines()
     assert machine["use"] == "in use"
     address = machine["address"]
     for refused in (
