@@ -10,6 +10,7 @@ from typing import IO, Protocol
 
 from msgspec import Struct, structs
 
+from outspread.errors import InfrastructureError
 from outspread.project.model import Backend, System
 from outspread.project.timeouts import DEFAULT_KILL_S, DEFAULT_WARN_S
 
@@ -56,6 +57,14 @@ class Machine(Struct, frozen=True):
     def __str__(self) -> str:
         name = f"{self.backend}:{self.system}"
         return f"{name} ({self.label})" if self.label else name
+
+
+class LeftBehindError(InfrastructureError):
+    """A machine was made, is of no use, and could not be given back: it must not be forgotten."""
+
+    def __init__(self, machine: Machine, why: str, *, hint: str = "") -> None:
+        super().__init__(f"cannot give back {machine}: {why}", hint=hint, retry=False)
+        self.machine = machine
 
 
 class ScriptEnd(Struct, frozen=True):
@@ -173,7 +182,7 @@ class MachineBackend(Protocol):
     async def allocate(self, request: MachineRequest, progress: ProgressSink) -> Machine:
         """Get a machine. Raises InfrastructureError (``retry`` says whether asking again may help) or UserError.
 
-        Whatever was made before a failure or a cancellation is given back before this ends.
+        Whatever was made before a failure or a cancellation is given back before this ends; LeftBehindError when that cannot be.
         """
         ...
 

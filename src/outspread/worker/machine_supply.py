@@ -26,7 +26,7 @@ from outspread.controller.values import (
     Seat,
 )
 from outspread.errors import InfrastructureError, NotReadyError, OutspreadError, UserError
-from outspread.machines.contract import Machine, MachineBackend, MachineRequest, Shell
+from outspread.machines.contract import LeftBehindError, Machine, MachineBackend, MachineRequest, Shell
 from outspread.machines.reuse.kept_machines import KeptMachines
 from outspread.project.timeouts import local_timeouts_for
 from outspread.worker.machine_content import has_content, remove_content
@@ -145,6 +145,9 @@ class MachineSupply:
             try:
                 self._machine = await backend.allocate(request, self._progress)
                 await self._note(draft)
+            except LeftBehindError as error:
+                self._left_behind(error)
+                raise
             except (InfrastructureError, UserError) as error:
                 again = isinstance(error, InfrastructureError) and error.retry and time.monotonic() < deadline
                 self._failed(request.machine_id, error, final=not again)
@@ -157,6 +160,14 @@ class MachineSupply:
                 return
             await self._sleep(min(pause_s, ALLOCATE_PAUSE_S))
             pause_s *= 2
+
+    def _left_behind(self, error: LeftBehindError) -> None:
+        """Have a machine recorded that is of no use and still there."""
+        machine, now = error.machine, time.time()
+        name = str(machine)
+        self._report(MachineAllocated(now, machine.machine_id, name, machine.address, machine.label, _record(machine)))
+        self._report(MachineDiscarding(now, machine.machine_id, name, machine.address))
+        self._failed(machine.machine_id, error, final=True)
 
     async def _note(self, draft: Machine) -> None:
         """Have a machine that was just got written down; one that cannot be is not used."""

@@ -23,7 +23,7 @@ from outspread.controller.values import (
     Seat,
 )
 from outspread.errors import ConnectionLostError, InfrastructureError, NotReadyError, OutspreadError, UserError
-from outspread.machines.contract import Machine, MachineRequest, ScriptEnd
+from outspread.machines.contract import LeftBehindError, Machine, MachineRequest, ScriptEnd
 from outspread.machines.reuse.machine_book import MachineBook, unwritten_book
 from outspread.machines.reuse.reuse_text import ReuseEntry
 from outspread.project.model import Backend, Project, System, Timeouts
@@ -391,3 +391,23 @@ def test_what_ends_with_us_is_given_back_though_machines_are_kept(make_supply: M
         assert book.entries == ()
 
     asyncio.run(main())
+
+
+def test_what_could_not_be_given_back_is_not_forgotten(make_supply: MakeSupply) -> None:
+    async def main() -> list[Report]:
+        one = make_supply()
+        left = replace(one.backend.draft(one.supply._request()), address="h7", label="h7")
+        one.backend.allocate_fails = [LeftBehindError(left, "its server is away")]
+        with pytest.raises(LeftBehindError, match="its server is away"):
+            await one.supply.acquire()
+        await one.supply.release()
+        return one.events
+
+    events = asyncio.run(main())
+    assert [type(event) for event in events[-3:]] == [MachineAllocated, MachineDiscarding, MachineFailed]
+    assert not any(isinstance(event, MachineGone) for event in events)
+    allocated, _, failed = events[-3:]
+    assert isinstance(allocated, MachineAllocated)
+    assert '"h7"' in allocated.record
+    assert isinstance(failed, MachineFailed)
+    assert failed.final

@@ -1,7 +1,5 @@
 """The ``adhoc`` backend: the project's scripts get a machine and give it back; all it knows of one is its address."""
 
-import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec import structs
@@ -11,6 +9,7 @@ from outspread.machines import markers
 from outspread.machines.adhoc.local_scripts import LocalScript, ScriptOutput, run_local_script, with_trace
 from outspread.machines.adhoc.login import log_in
 from outspread.machines.contract import Machine, MachineRequest, ProgressSink, Shell
+from outspread.machines.give_back import give_back
 from outspread.project.timeouts import DEFAULT_KILL_S, DEFAULT_WARN_S
 
 #: A script that uses this variable can find a machine whose allocation broke off before it named an address.
@@ -57,7 +56,8 @@ class AdhocBackend:
         try:
             await run_local_script(script, output, progress)
         except BaseException:
-            await self._give_back(_at(machine, markers.address(output.text())), progress)
+            found = _at(machine, markers.address(output.text()))
+            await give_back(found, self.discard(found))
             raise
         address = markers.address(output.text())
         if not address or " " in address:
@@ -81,15 +81,6 @@ class AdhocBackend:
         script = machine.data.get("discard", "")
         if script and (machine.address or MACHINE_ID_VARIABLE in script):
             await run_local_script(_local_script(machine, "discard", script), ScriptOutput(), _say_nothing)
-
-    async def _give_back(self, machine: Machine, progress: ProgressSink) -> None:
-        """Discard a machine although we may be cancelled meanwhile, and say so when it cannot be done."""
-        discarding = asyncio.ensure_future(self.discard(machine))
-        while not discarding.done():
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.wait([discarding])
-        if (error := discarding.exception()) is not None:
-            progress(f"cannot discard {machine}: {error}")
 
     async def existing(self) -> Sequence[Machine]:
         """Return nothing: no script says which machines there are."""
