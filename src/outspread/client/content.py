@@ -143,7 +143,8 @@ def _repack(
     with plain, tempfile.TemporaryFile() as script, tempfile.TemporaryFile() as said:
         script.write(render_script((project.repack,), directory=project.root, environment=environment, trace=True, local=True))
         script.flush()
-        start = f"exec 3<&0 4>&1 0</proc/self/fd/{script.fileno()} 1>&2; exec /bin/bash -eu -"
+        # the script first: it may be 3 or 4 itself
+        start = f"exec 9</proc/self/fd/{script.fileno()} 3<&0 4>&1 0<&9 9<&- 1>&2; exec /bin/bash -eu -"
         with BoundProcesses() as processes:
             options = {"stdin": plain, "stdout": packed, "stderr": said, "pass_fds": (script.fileno(),)}
             running = processes.start(("/bin/bash", "-c", start), **options)

@@ -1,6 +1,8 @@
 """What is packed, what is refused, and what a pack that fails says."""
 
 import contextlib
+import subprocess
+import sys
 import tarfile
 import tempfile
 import time
@@ -80,3 +82,33 @@ def test_a_repack_has_its_time(root: Path) -> None:
     with pytest.raises(UserError, match=r"cannot repack project content: not done within 0\.1 s"):
         packed(root, repack="sleep 600 & sleep 600\n", within_s=0.1)
     assert time.monotonic() - began < 10
+
+
+_PACK_WITH_LOW_NUMBERS = """
+import os, sys, tempfile
+from outspread.client import content
+from outspread.project.content_rules import ContentRules
+from outspread.project.model import Project
+root, free = sys.argv[1], int(sys.argv[2])
+make, count = tempfile.TemporaryFile, 0
+def make_counted(**options):
+    global count
+    count += 1
+    if count == 4:  # after the archive, the names and what tar says: the script
+        os.close(free)
+    return make(**options)
+tempfile.TemporaryFile = make_counted
+for _ in range(3, free + 1):
+    os.open("/dev/null", os.O_RDONLY)
+project = Project(name="demo", root=root, file="", path="/p", backends={}, suites={}, repack="tar -t <&3 >&2; tar -c a >&4\\n")
+print(content.pack_content(project, ContentRules(), (), repack_within_s=30).size_bytes)
+"""
+
+
+@pytest.mark.parametrize("free", [3, 4, 8, 9])
+def test_whatever_descriptors_are_free_the_script_is_the_script(root: Path, free: int) -> None:
+    """The file of the script may well have a number that is promised for something else."""
+    ended = subprocess.run(
+        [sys.executable, "-c", _PACK_WITH_LOW_NUMBERS, root, str(free)], capture_output=True, text=True, timeout=60
+    )
+    assert (ended.stdout, ended.returncode) == ("10240\n", 0), ended.stderr
