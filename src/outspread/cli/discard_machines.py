@@ -7,8 +7,15 @@ import uuid
 from collections.abc import Callable, Sequence
 
 from outspread.cli.machines_to_discard import Discardable
+from outspread.controller.exchange_values import Exchange
 from outspread.controller.port import ControllerPort
-from outspread.controller.values import Exchange, MachineDiscarding, MachineFailed, MachineGone, MachineProgress, Report
+from outspread.controller.values import (
+    MachineDiscarding,
+    MachineFailed,
+    MachineGone,
+    MachineProgress,
+    Report,
+)
 from outspread.errors import OutspreadError, UserError
 from outspread.machines.backends import backend_for
 from outspread.machines.contract import Machine, MachineRequest

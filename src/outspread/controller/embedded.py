@@ -24,6 +24,7 @@ from outspread.controller.changes import (
     RunEnded,
     RunSubmitted,
 )
+from outspread.controller.exchange_values import Exchange, Orders
 from outspread.controller.expected_durations import expected
 from outspread.controller.ledger import Ledger
 from outspread.controller.run_digest import run_digest
@@ -33,7 +34,6 @@ from outspread.controller.values import (
     Assignment,
     AttemptFinished,
     AttemptStarted,
-    Exchange,
     JobWanted,
     MachineAllocated,
     MachineDiscarding,
@@ -44,7 +44,6 @@ from outspread.controller.values import (
     MachineRequested,
     MachineReused,
     Order,
-    Orders,
     Report,
     RunDetail,
     RunFinished,

@@ -7,21 +7,26 @@ Two implementations: in the same process (``embedded``), and over HTTP. With ``v
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from outspread.controller.values import Exchange, MachineEntry, Orders, Report, RunDetail, RunSpec, RunSummary
+from outspread.controller.exchange_values import Exchange, Orders
+from outspread.controller.values import MachineEntry, Report, RunDetail, RunSpec, RunSummary
 
 
-class ControllerPort(Protocol):
-    """What a controller does for those outside it."""
-
-    async def submit(self, run: RunSpec) -> None:
-        """Accept a run. Idempotent: the same id with the same content again changes nothing; other content is a UserError."""
-        ...
+class WorkerPort(Protocol):
+    """What a controller does for its workers."""
 
     async def exchange(self, call: Exchange) -> Orders:
         """Take what a worker has to say and answer with work and news; at once if there is any, else within ``wait_s``.
 
-        Reports of a seat or attempt whose fence is old change nothing, and its seat comes back as stale.
+        Reports of a seat or attempt whose fence is old change nothing: its seat comes back as stale, the attempt as lost.
         """
+        ...
+
+
+class ControllerPort(WorkerPort, Protocol):
+    """What a controller does for those outside it."""
+
+    async def submit(self, run: RunSpec) -> None:
+        """Accept a run. Idempotent: the same id with the same content again changes nothing; other content is a UserError."""
         ...
 
     def watch(self, run_id: str) -> AsyncIterator[Report]:

@@ -418,25 +418,6 @@ Report = (
 )
 
 
-class Exchange(Struct, frozen=True):
-    """All a worker says in one call."""
-
-    worker: str
-    free_slots: int  # sessions it could begin
-    reports: tuple[tuple[str, Report], ...] = ()  # (run id, report), oldest first
-    wants: tuple[JobWanted, ...] = ()
-    wait_s: float = 0.0  # how long the answer may be held back while there is nothing to say
-
-
-class Orders(Struct, frozen=True):
-    """All the controller answers."""
-
-    seats: tuple[Seat, ...] = ()
-    assignments: tuple[Assignment, ...] = ()
-    cancelled_runs: tuple[str, ...] = ()  # finish at once: no further script but restores
-    stale_seats: tuple[str, ...] = ()  # fence no longer valid: stop, and report no more for it
-
-
 # --- history ------------------------------------------------------------------------------------------------------------
 
 

@@ -9,8 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
+from outspread.controller.exchange_values import Exchange, Orders
 from outspread.controller.port import ControllerPort
-from outspread.controller.values import Assignment, Exchange, JobWanted, Orders, Report, Seat
+from outspread.controller.values import (
+    Assignment,
+    JobWanted,
+    Report,
+    Seat,
+)
 from outspread.machines.contract import MachineBackend
 from outspread.machines.reuse.kept_machines import KeptMachines
 from outspread.machines.reuse.machine_book import unwritten_book

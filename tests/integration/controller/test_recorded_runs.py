@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 
 from outspread.controller.embedded import EmbeddedController
+from outspread.controller.exchange_values import Exchange
 from outspread.controller.sqlite_ledger import SqliteLedger
 from outspread.controller.values import (
     AttemptFinished,
     AttemptStarted,
-    Exchange,
     JobWanted,
     Level,
     MachineAllocated,

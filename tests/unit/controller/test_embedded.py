@@ -6,16 +6,15 @@ from collections.abc import Callable
 import pytest
 
 from outspread.controller.embedded import EmbeddedController
+from outspread.controller.exchange_values import Exchange, Orders
 from outspread.controller.ledger import UnrecordedLedger
 from outspread.controller.port import ControllerPort
 from outspread.controller.values import (
     Assignment,
     AttemptFinished,
     AttemptStarted,
-    Exchange,
     JobWanted,
     MachineProgress,
-    Orders,
     Outcome,
     Report,
     RunFinished,
