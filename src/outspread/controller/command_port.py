@@ -25,7 +25,7 @@ class CommandPort(Protocol):
     """What a controller does for those who submit command jobs."""
 
     async def submit_commands(self, run: CommandRun) -> CommandRunStatus:
-        """Accept a run, durable when this returns. The same id with the same content changes nothing; other content: UserError."""
+        """Accept a run, durable when this returns. Same id and content again: nothing changes; other content: UserError."""
         ...
 
     async def cancel(self, run_id: str, reason: str) -> None:
