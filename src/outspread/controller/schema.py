@@ -75,6 +75,9 @@ runs = Table(
     Column("finished_us", BigInteger()),
     Column("passed", Boolean()),
     Column("total_jobs", Integer(), nullable=False),
+    Column("kind", String(16), nullable=False, server_default="sessions"),
+    Column("name", _name(255), nullable=False, server_default=""),
+    Column("counts", Text()),  # of a finished run of command jobs: JobCounts as JSON
     UniqueConstraint("run_id", name="uq_runs_run_id"),
     CheckConstraint(_one_of("state", RunState), name="ck_runs_state"),
     CheckConstraint("(state = 'running') = (finished_us IS NULL)", name="ck_runs_finished"),
@@ -96,6 +99,7 @@ jobs = Table(
     Column("attempts", Integer(), nullable=False),
     Column("infra_failures", Integer(), nullable=False),
     Column("decided_us", BigInteger()),
+    Column("flaky", Boolean(), nullable=False, server_default="0"),  # it passed after an attempt that failed
     PrimaryKeyConstraint("run_key", "number", name="pk_jobs"),
     UniqueConstraint("run_key", "name", name="uq_jobs_name"),
     ForeignKeyConstraint(["run_key"], ["runs.run_key"], name="fk_jobs_run", ondelete="CASCADE"),
@@ -132,6 +136,11 @@ attempts = Table(
     Column("reason", Text()),
     Column("log_offset", BigInteger()),
     Column("log_bytes", BigInteger()),  # as kept; a longer log lost its middle
+    Column("fetch_us", BigInteger()),  # these and what follows: of command jobs
+    Column("collect_us", BigInteger()),
+    Column("outputs", String(96)),  # digest of the tree of what was collected
+    Column("remark", Text()),
+    Column("place", Integer()),  # its place among the attempts of its run that ended, from 1
     PrimaryKeyConstraint("run_key", "job_number", "attempt", name="pk_attempts"),
     UniqueConstraint("run_key", "deciding_job", name="uq_attempts_deciding_job"),
     ForeignKeyConstraint(["run_key", "job_number"], ["jobs.run_key", "jobs.number"], name="fk_attempts_job", ondelete="CASCADE"),
@@ -140,7 +149,59 @@ attempts = Table(
     CheckConstraint("NOT decides OR outcome IS NOT NULL", name="ck_attempts_decides"),
     CheckConstraint("attempt > 0 AND fence > 0", name="ck_attempts_numbers"),
     CheckConstraint("(log_offset IS NULL) = (log_bytes IS NULL)", name="ck_attempts_log"),
+    Index("uq_attempts_place", "run_key", "place", unique=True),
     sqlite_with_rowid=False,
+)
+
+commands = Table(
+    "commands",
+    metadata,
+    Column("run_key", BigInteger(), nullable=False),
+    Column("number", Integer(), nullable=False),
+    Column("job_key", _name(512), nullable=False),
+    Column("job", Text(), nullable=False),  # CommandJob as JSON
+    PrimaryKeyConstraint("run_key", "number", name="pk_commands"),
+    ForeignKeyConstraint(["run_key", "number"], ["jobs.run_key", "jobs.number"], name="fk_commands_job", ondelete="CASCADE"),
+    Index("ix_commands_job_key", "job_key"),
+    sqlite_with_rowid=False,
+)
+
+#: Logs that came in several pieces; where the only piece of a short one is stands in ``attempts``.
+log_pieces = Table(
+    "log_pieces",
+    metadata,
+    Column("run_key", BigInteger(), nullable=False),
+    Column("job_number", Integer(), nullable=False),
+    Column("attempt", Integer(), nullable=False),
+    Column("piece", Integer(), nullable=False),
+    Column("log_offset", BigInteger(), nullable=False),
+    Column("log_bytes", BigInteger(), nullable=False),
+    PrimaryKeyConstraint("run_key", "job_number", "attempt", "piece", name="pk_log_pieces"),
+    ForeignKeyConstraint(
+        ["run_key", "job_number"], ["jobs.run_key", "jobs.number"], name="fk_log_pieces_job", ondelete="CASCADE"
+    ),
+    sqlite_with_rowid=False,
+)
+
+#: Who schedules: the owner of a cell's newest epoch. What is written under an older one is refused.
+cells = Table(
+    "cells",
+    metadata,
+    Column("cell", _name(64), primary_key=True),
+    Column("epoch", BigInteger(), nullable=False),
+    Column("owner", String(255), nullable=False),  # see process_mark
+    Column("taken_us", BigInteger(), nullable=False),
+    CheckConstraint("epoch > 0", name="ck_cells_epoch"),
+)
+
+#: Holds of workers; a worker without one needs no row.
+worker_holds = Table(
+    "worker_holds",
+    metadata,
+    Column("worker", _name(255), primary_key=True),
+    Column("reason", Text(), nullable=False),
+    Column("since_us", BigInteger(), nullable=False),
+    Column("until_us", BigInteger(), nullable=False),
 )
 
 machines = Table(

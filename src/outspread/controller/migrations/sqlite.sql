@@ -1,3 +1,12 @@
+CREATE TABLE cells (
+	cell VARCHAR(64) NOT NULL,
+	epoch BIGINT NOT NULL,
+	owner VARCHAR(255) NOT NULL,
+	taken_us BIGINT NOT NULL,
+	PRIMARY KEY (cell),
+	CONSTRAINT ck_cells_epoch CHECK (epoch > 0)
+);
+
 CREATE TABLE durations (
 	project VARCHAR(255) NOT NULL,
 	job_key VARCHAR(512) NOT NULL,
@@ -66,6 +75,9 @@ CREATE TABLE runs (
 	finished_us BIGINT,
 	passed BOOLEAN,
 	total_jobs INTEGER NOT NULL,
+	kind VARCHAR(16) DEFAULT 'sessions' NOT NULL,
+	name VARCHAR(255) DEFAULT '' NOT NULL,
+	counts TEXT,
 	PRIMARY KEY (run_key),
 	CONSTRAINT uq_runs_run_id UNIQUE (run_id),
 	CONSTRAINT ck_runs_state CHECK (state IN ('running', 'done', 'cancelled')),
@@ -74,6 +86,14 @@ CREATE TABLE runs (
 );
 
 CREATE INDEX ix_runs_submitted_us ON runs (submitted_us);
+
+CREATE TABLE worker_holds (
+	worker VARCHAR(255) NOT NULL,
+	reason TEXT NOT NULL,
+	since_us BIGINT NOT NULL,
+	until_us BIGINT NOT NULL,
+	PRIMARY KEY (worker)
+);
 
 CREATE TABLE jobs (
 	run_key BIGINT NOT NULL,
@@ -87,6 +107,7 @@ CREATE TABLE jobs (
 	attempts INTEGER NOT NULL,
 	infra_failures INTEGER NOT NULL,
 	decided_us BIGINT,
+	flaky BOOLEAN DEFAULT '0' NOT NULL,
 	CONSTRAINT pk_jobs PRIMARY KEY (run_key, number),
 	CONSTRAINT uq_jobs_name UNIQUE (run_key, name),
 	CONSTRAINT fk_jobs_run FOREIGN KEY(run_key) REFERENCES runs (run_key) ON DELETE CASCADE,
@@ -121,6 +142,11 @@ CREATE TABLE attempts (
 	reason TEXT,
 	log_offset BIGINT,
 	log_bytes BIGINT,
+	fetch_us BIGINT,
+	collect_us BIGINT,
+	outputs VARCHAR(96),
+	remark TEXT,
+	place INTEGER,
 	CONSTRAINT pk_attempts PRIMARY KEY (run_key, job_number, attempt),
 	CONSTRAINT uq_attempts_deciding_job UNIQUE (run_key, deciding_job),
 	CONSTRAINT fk_attempts_job FOREIGN KEY(run_key, job_number) REFERENCES jobs (run_key, number) ON DELETE CASCADE,
@@ -129,6 +155,32 @@ CREATE TABLE attempts (
 	CONSTRAINT ck_attempts_decides CHECK (NOT decides OR outcome IS NOT NULL),
 	CONSTRAINT ck_attempts_numbers CHECK (attempt > 0 AND fence > 0),
 	CONSTRAINT ck_attempts_log CHECK ((log_offset IS NULL) = (log_bytes IS NULL))
+)
+ WITHOUT ROWID;
+
+CREATE UNIQUE INDEX uq_attempts_place ON attempts (run_key, place);
+
+CREATE TABLE commands (
+	run_key BIGINT NOT NULL,
+	number INTEGER NOT NULL,
+	job_key VARCHAR(512) NOT NULL,
+	job TEXT NOT NULL,
+	CONSTRAINT pk_commands PRIMARY KEY (run_key, number),
+	CONSTRAINT fk_commands_job FOREIGN KEY(run_key, number) REFERENCES jobs (run_key, number) ON DELETE CASCADE
+)
+ WITHOUT ROWID;
+
+CREATE INDEX ix_commands_job_key ON commands (job_key);
+
+CREATE TABLE log_pieces (
+	run_key BIGINT NOT NULL,
+	job_number INTEGER NOT NULL,
+	attempt INTEGER NOT NULL,
+	piece INTEGER NOT NULL,
+	log_offset BIGINT NOT NULL,
+	log_bytes BIGINT NOT NULL,
+	CONSTRAINT pk_log_pieces PRIMARY KEY (run_key, job_number, attempt, piece),
+	CONSTRAINT fk_log_pieces_job FOREIGN KEY(run_key, job_number) REFERENCES jobs (run_key, number) ON DELETE CASCADE
 )
  WITHOUT ROWID;
 
