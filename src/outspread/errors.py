@@ -20,6 +20,10 @@ class UserError(OutspreadError):
     """What was asked or written cannot be done as it stands: mend it and call again."""
 
 
+class ConflictError(UserError):
+    """There is something else of this name already."""
+
+
 class UsageError(UserError):
     """The command line itself is wrong."""
 

@@ -47,8 +47,11 @@ class AttemptLogs:
         self._unsynced: set[int] = set()
 
     def append(self, run_id: str, text: str) -> LogPiece:
-        """Write a log at the end of its run's file; raises OSError."""
-        data = shortened(log_bytes(text))
+        """Write a log at the end of its run's file, shortened to what is kept; raises OSError."""
+        return self.append_bytes(run_id, shortened(log_bytes(text)))
+
+    def append_bytes(self, run_id: str, data: bytes) -> LogPiece:
+        """Write a log, or a part of one, at the end of its run's file; raises OSError."""
         descriptor = self._files.get(run_id)
         if descriptor is None:
             self._directory.mkdir(mode=0o700, exist_ok=True)

@@ -1,7 +1,7 @@
 """How long a job is expected to take, from how long it took before. Pure; ``ledger`` keeps the figures."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from outspread.project.model import Job
 
@@ -24,5 +24,10 @@ def expected(jobs: Iterable[Job], known_s: Mapping[str, float]) -> list[float]:
     """Return what to expect of each job; one without history is put at the 75th percentile of those with, 0 when none has."""
     found = [known_s.get(duration_key(job)) for job in jobs]
     ranked = sorted(duration for duration in found if duration is not None)
-    unknown = ranked[math.ceil(_PERCENTILE * len(ranked)) - 1] if ranked else 0.0
+    unknown = usual(ranked)
     return [unknown if duration is None else duration for duration in found]
+
+
+def usual(ranked_s: Sequence[float]) -> float:
+    """Return the 75th percentile of durations, given in rising order; 0 when there are none."""
+    return ranked_s[math.ceil(_PERCENTILE * len(ranked_s)) - 1] if ranked_s else 0.0

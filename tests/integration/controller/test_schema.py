@@ -90,7 +90,8 @@ def tables() -> sqlite3.Connection:
     bring_up_to_date(connection)
     connection.execute("PRAGMA foreign_keys = ON")
     connection.execute(
-        "INSERT INTO runs VALUES (1, 'r', 'd', 'me', 'p', '/p', '{}', 1, 0, 'running', '', 1, NULL, NULL, NULL, NULL, 2, 'sessions', '', NULL)"
+        "INSERT INTO runs VALUES (1, 'r', 'd', 'me', 'p', '/p', '{}', 1, 0, 'running', '', 1, NULL, NULL, NULL, NULL, 2,"
+        " 'sessions', '', NULL)"
     )
     connection.execute(
         "INSERT INTO jobs (run_key, number, name, priority, state, fence, attempts, infra_failures)"
@@ -125,7 +126,10 @@ def tables() -> sqlite3.Connection:
         ("UPDATE runs SET state = 'lost'", "ck_runs_state"),
         ("UPDATE runs SET state = 'done', passed = 1", "ck_runs_finished"),
         (
-            "INSERT INTO runs SELECT 2, run_id, digest, '', '', '', '', 1, 0, 'running', '', 1, 1, '', NULL, NULL, 0, 'sessions', '', NULL FROM runs",
+            (
+                "INSERT INTO runs SELECT 2, run_id, digest, '', '', '', '', 1, 0, 'running', '', 1, 1, '', NULL, NULL, 0,"
+                " 'sessions', '', NULL FROM runs"
+            ),
             "run_id",
         ),
         (

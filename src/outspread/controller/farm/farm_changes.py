@@ -1,0 +1,122 @@
+"""What changes in the state of a farm: frozen values that the scheduler hands to the ledger, oldest first.
+
+Times are seconds since the epoch, by the controller's clock.
+"""
+
+from msgspec import Struct
+
+from outspread.controller.command_values import AttemptEnd, JobCounts
+from outspread.controller.values import JobState, Outcome
+
+
+class AcceptedJob(Struct, frozen=True):
+    """A job as the tables keep it; ``job`` is its JSON."""
+
+    name: str
+    key: str
+    priority: int
+    job: bytes
+
+
+class RunAccepted(Struct, frozen=True):
+    run_id: str
+    digest: str
+    owner: str
+    name: str
+    project: str
+    jobs: tuple[AcceptedJob, ...]
+    at: float
+
+
+class RunStopped(Struct, frozen=True):
+    """A run was cancelled: with it all its jobs that are queued, but for those that are ``in_hand``."""
+
+    run_id: str
+    reason: str
+    in_hand: tuple[int, ...]
+    at: float
+
+
+class RunOver(Struct, frozen=True):
+    """Every job of a run is final."""
+
+    run_id: str
+    passed: bool
+    cancelled: bool
+    counts: JobCounts
+    at: float
+
+
+class JobClaimed(Struct, frozen=True):
+    """A job is in a worker's hands and has not begun; recorded only when a controller stops, for the next one to know."""
+
+    run_id: str
+    number: int
+    attempt: int
+    fence: int
+
+
+class JobStarted(Struct, frozen=True):
+    """The command of an attempt has begun."""
+
+    run_id: str
+    number: int
+    attempt: int
+    fence: int
+    worker: str
+    at: float
+
+
+class LogWritten(Struct, frozen=True):
+    """A piece of an attempt's log, while it goes on."""
+
+    run_id: str
+    number: int
+    attempt: int
+    piece: int
+    data: bytes
+
+
+class AttemptOver(Struct, frozen=True):
+    """An attempt ended, and what its job became by that."""
+
+    run_id: str
+    number: int
+    attempt: int
+    fence: int
+    worker: str
+    begun_at: float
+    at: float
+    end: AttemptEnd
+    log: bytes  # all of it, when no piece of it was written before
+    decides: bool
+    place: int  # among the attempts of its run that ended, from 1
+    state: JobState
+    outcome: Outcome | None
+    flaky: bool
+    infra_failures: int
+    reason: str
+    key: str = ""  # of its duration, if that is to be remembered
+    project: str = ""
+
+
+class JobReleased(Struct, frozen=True):
+    """A job whose attempt is not known to have begun is queued again, or ends with its cancelled run."""
+
+    run_id: str
+    number: int
+    state: JobState
+    infra_failures: int
+    at: float
+
+
+class WorkerHeld(Struct, frozen=True):
+    """A worker takes no more work until then; ``until`` in the past ends a hold."""
+
+    worker: str
+    reason: str
+    until: float
+    at: float
+
+
+FarmChange = RunAccepted | RunStopped | RunOver | JobClaimed | JobStarted | LogWritten | AttemptOver | JobReleased | WorkerHeld

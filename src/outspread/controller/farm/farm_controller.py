@@ -1,0 +1,407 @@
+"""The controller of a farm: the worker port and the command port, over the scheduler and the ledger.
+
+Decides nothing by itself; here is who waits for whom. What a call reports is durable before it is answered. For one event loop.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Final
+
+from msgspec import structs
+
+from outspread.controller.command_values import (
+    Claim,
+    CommandAttempt,
+    CommandJobStatus,
+    CommandNews,
+    CommandRun,
+    CommandRunStatus,
+    FlakyJob,
+    JobPage,
+    LogPart,
+    RunProgress,
+    WorkerStatus,
+)
+from outspread.controller.exchange_values import Exchange, Orders
+from outspread.controller.expected_durations import usual
+from outspread.controller.farm import farm_reader, submission_check
+from outspread.controller.farm.farm_changes import AcceptedJob, RunAccepted
+from outspread.controller.farm.farm_ledger import FarmLedger, RecordError
+from outspread.controller.farm.farm_reader import PROGRESS_LIMIT, KnownRun
+from outspread.controller.farm.run_state import RunState
+from outspread.controller.farm.saved_state import planned, restore
+from outspread.controller.farm.scheduler import Scheduler, split_attempt_id
+from outspread.controller.farm.waiting_reason import waiting_reason
+from outspread.controller.read_record import read_durations
+from outspread.controller.values import JobState, Outcome
+from outspread.errors import ConflictError, UserError
+
+_TICK_S: Final = 0.5
+#: How long a worker whose connection broke has to speak again.
+_GRACE_S: Final = 1.0
+_JOBS_LIMIT: Final = 1000
+_LOG_LIMIT_BYTES: Final = 4 * 1024 * 1024
+
+
+class FarmController:
+    """Implements WorkerPort and CommandPort. To be opened before, and closed after. Clocks in seconds."""
+
+    def __init__(
+        self,
+        ledger: FarmLedger,
+        *,
+        wall: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._ledger = ledger
+        self._wall = wall
+        self._monotonic = monotonic
+        self._scheduler = Scheduler(epoch=0)
+        self._polls: dict[str, _Poll] = {}  # worker -> its waiting call
+        self._news: asyncio.Future[None] | None = None  # of those who look on
+        self._ticking: asyncio.Task[None] | None = None
+        self._graces: set[asyncio.Task[None]] = set()
+        self._submitting: dict[str, asyncio.Lock] = {}
+        self._stopping = False
+
+    async def open(self) -> None:
+        """Take the cell, and go on with what was left; InfrastructureError when another controller has it."""
+        saved, holds = await self._ledger.open(1)
+        self._scheduler = Scheduler(epoch=self._ledger.epoch)
+        now, at = self._monotonic(), self._wall()
+        for run in saved:
+            self._scheduler.next_sequence()
+            restore(self._scheduler, run, now=now)
+        for hold in holds:
+            self._scheduler.expect_held(hold.worker, reason=hold.reason, until=hold.until)
+        self._scheduler.end_what_is_over(at=at)
+        self._flush()
+        self._ticking = asyncio.create_task(self._tick())
+
+    async def close(self) -> None:
+        """Answer who waits, write the rest, and give the cell up. Workers go on and report to the next controller."""
+        self._stopping = True
+        for poll in self._polls.values():
+            poll.wake()
+        self._wake_lookers()
+        if self._ticking is not None:
+            self._ticking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._ticking
+        for grace in self._graces:
+            grace.cancel()
+        self._scheduler.note_claims()
+        self._flush()
+        with contextlib.suppress(RecordError):
+            await self._ledger.settle()
+        await self._ledger.close()
+
+    # --- workers ---
+
+    async def exchange(self, call: Exchange) -> Orders:
+        """Apply a worker's news and answer with work, once that is durable; hold an empty answer back up to ``wait_s``."""
+        news = call.commands
+        if news is None:
+            raise UserError(f"cannot serve worker {call.worker[:64]}: it takes no command jobs")
+        self._refuse_when_faulty(news)
+        lost = self._scheduler.hear(call.worker, news, now=self._monotonic(), at=self._wall())
+        self._serve_polls(reluctantly=False)
+        claims = self._hand_out(call.worker, reluctantly=True)
+        self._publish()
+        if news.begun or news.pieces or news.ended or news.returned:
+            await self._ledger.settle()
+        if not (claims or lost or self._scheduler.is_disturbed(call.worker)) and call.wait_s > 0:
+            claims = await self._wait_for_orders(call.worker, call.wait_s)
+        return Orders(commands=self._scheduler.orders(call.worker, lost, claims, now=self._monotonic()))
+
+    async def worker_gone(self, worker: str, incarnation: str) -> None:
+        """Take back what a worker has unless it speaks again within a second: the connection of its waiting call broke."""
+        since = self._monotonic()
+        grace = asyncio.create_task(self._take_back(worker, incarnation, since))
+        self._graces.add(grace)
+        grace.add_done_callback(self._graces.discard)
+
+    async def hold_worker(self, name: str, *, reason: str, for_s: float) -> None:
+        """Let a worker take no more work for so long."""
+        at = self._wall()
+        if not self._scheduler.hold(name, reason=reason, until=at + for_s, at=at):
+            raise UserError(f"cannot hold worker {name}: there is none of this name")
+        self._serve_polls(reluctantly=True)
+        self._publish()
+        await self._ledger.settle()
+
+    async def workers(self) -> list[WorkerStatus]:
+        """Return the workers that have spoken, by name."""
+        return self._scheduler.worker_statuses(now=self._monotonic(), at=self._wall())
+
+    # --- runs ---
+
+    async def submit_commands(self, run: CommandRun) -> CommandRunStatus:
+        """Accept a run. UserError for one that cannot be, ConflictError for other content under a known id."""
+        submission_check.check(run)
+        documents = submission_check.encoded(run.jobs)
+        digest = submission_check.digest(run, documents)
+        lock = self._submitting.setdefault(run.run_id, asyncio.Lock())
+        try:
+            async with lock:
+                return await self._submit(run, documents, digest)
+        finally:
+            if not lock.locked():
+                self._submitting.pop(run.run_id, None)
+
+    async def cancel(self, run_id: str, reason: str) -> None:
+        """Let no job of the run begin any more and stop those that run."""
+        known = await self._known(run_id)
+        self._scheduler.cancel(known.status.run_id, reason[:1000], at=self._wall())
+        self._serve_polls(reluctantly=True)
+        self._publish()
+        await self._ledger.settle()
+
+    async def command_runs(self, *, limit: int = 20, before: float | None = None, owner: str = "") -> list[CommandRunStatus]:
+        """Return runs, newest first."""
+        limit = max(1, min(limit, _JOBS_LIMIT))
+        runs = await self._ledger.read(
+            lambda connection, _: farm_reader.read_runs(connection, limit=limit, before=before, owner=owner)
+        )
+        return [self._present(status) for status in runs]
+
+    async def progress(self, run_id: str, *, cursor: int = 0, wait_s: float = 0.0) -> RunProgress:
+        """Return what happened since ``cursor``; held back up to ``wait_s`` while nothing has and the run goes on."""
+        deadline = self._monotonic() + wait_s
+        known = await self._known(run_id)
+        run_id = known.status.run_id
+        while True:
+            state = self._scheduler.runs.get(run_id)
+            if state is None or state.places > cursor:
+                break
+            if not await self._wait_for_news(deadline):
+                break
+        if state is not None and state.places > cursor:
+            await self._ledger.settle()
+        ended = await self._ledger.read(lambda connection, _: farm_reader.read_ended(connection, known.key, cursor))
+        if state is None:
+            await self._ledger.settle()
+            known = await self._known(run_id)
+        return RunProgress(
+            status=self._present(known.status),
+            cursor=cursor + len(ended),
+            ended=tuple(ended),
+            more=len(ended) == PROGRESS_LIMIT,
+        )
+
+    async def jobs(
+        self,
+        run_id: str,
+        *,
+        after: int = -1,
+        limit: int = 100,
+        state: JobState | None = None,
+        outcome: Outcome | None = None,
+        flaky: bool | None = None,
+        text: str = "",
+    ) -> JobPage:
+        """Return jobs of a run that are so."""
+        known = await self._known(run_id)
+        limit = max(1, min(limit, _JOBS_LIMIT))
+        return await self._ledger.read(
+            lambda connection, _: farm_reader.read_jobs(
+                connection, known, after=after, limit=limit, state=state, outcome=outcome, flaky=flaky, text=text
+            )
+        )
+
+    async def job(self, run_id: str, name_or_number: str | int) -> CommandJobStatus:
+        """Return one job, with why it waits."""
+        known = await self._known(run_id)
+        job = await self._ledger.read(lambda connection, _: farm_reader.read_job(connection, known, name_or_number))
+        state = self._scheduler.runs.get(job.run_id)
+        if job.state is not JobState.QUEUED or state is None or job.number in state.in_hand:
+            return job
+        return structs.replace(job, waiting=waiting_reason(self._scheduler, state, job.number, at=self._wall()))
+
+    async def submission(self, run_id: str, numbers: tuple[int, ...]) -> CommandRun:
+        """Return a run as it was submitted, with the jobs of these numbers only."""
+        known = await self._known(run_id)
+        jobs = await self._ledger.read(lambda connection, _: farm_reader.read_commands(connection, known.key, numbers))
+        status = known.status
+        return CommandRun(run_id=status.run_id, owner=status.owner, jobs=tuple(jobs), name=status.name, project=status.project)
+
+    async def log_part(self, attempt_id: str, *, offset: int = 0, limit: int = 1024 * 1024, wait_s: float = 0.0) -> LogPart:
+        """Return a part of an attempt's log; held back while there is none after ``offset`` and the attempt goes on."""
+        beginning, number, attempt = split_attempt_id(attempt_id)
+        known = await self._known(beginning)
+        attempt_id = f"{known.status.run_id}.{number}.{attempt}"
+        limit = max(0, min(limit, _LOG_LIMIT_BYTES))
+        deadline = self._monotonic() + wait_s
+        while True:
+            goes_on = self._scheduler.watch_log(attempt_id, now=self._monotonic()) if wait_s else False
+            if goes_on:
+                self._serve_polls(reluctantly=False)
+            part = await self._ledger.read(
+                lambda connection, logs: farm_reader.read_log_part(
+                    connection, logs, known, number, attempt, offset=max(0, offset), limit=limit
+                )
+            )
+            if part.data or part.ended or not await self._wait_for_news(deadline):
+                return part
+
+    async def job_history(self, project: str, key: str, *, limit: int = 20) -> list[CommandAttempt]:
+        """Return the last attempts of the jobs of this project and key, newest first."""
+        limit = max(1, min(limit, _JOBS_LIMIT))
+        return await self._ledger.read(lambda connection, _: farm_reader.read_job_history(connection, project, key, limit))
+
+    async def flaky_jobs(self, *, project: str | None = None, since: float = 0.0, limit: int = 100) -> list[FlakyJob]:
+        """Return keys whose jobs passed only after a failure, the most often first."""
+        limit = max(1, min(limit, _JOBS_LIMIT))
+        return await self._ledger.read(
+            lambda connection, _: farm_reader.read_flaky(connection, project=project, since=since, limit=limit)
+        )
+
+    # --- inside ---
+
+    async def _submit(self, run: CommandRun, documents: list[bytes], digest: str) -> CommandRunStatus:
+        known = await self._ledger.read(lambda connection, _: farm_reader.find_run(connection, run.run_id))
+        if known is not None:
+            if known.digest != digest:
+                raise ConflictError(f"cannot submit run {run.run_id}: there is one of this id with other content")
+            return self._present(known.status)
+        known_s = await self._ledger.read(lambda connection, _: read_durations(connection, run.project))
+        unknown_s = usual(sorted(known_s[key] for job in run.jobs if (key := job.key or job.name) in known_s))
+        jobs = [planned(job, document, known_s, unknown_s) for job, document in zip(run.jobs, documents, strict=True)]
+        at = self._wall()
+        accepted = RunAccepted(
+            run_id=run.run_id,
+            digest=digest,
+            owner=run.owner,
+            name=run.name,
+            project=run.project,
+            jobs=tuple(AcceptedJob(job.name, job.key, job.priority, job.job) for job in jobs),
+            at=at,
+        )
+        await self._ledger.record_or_withdraw(accepted)
+        state = RunState(
+            sequence=self._scheduler.next_sequence(),
+            run_id=run.run_id,
+            owner=run.owner,
+            name=run.name,
+            project=run.project,
+            jobs=jobs,
+            at=at,
+        )
+        self._scheduler.add_run(state)
+        self._serve_polls(reluctantly=True)
+        self._publish()
+        return state.status()
+
+    async def _known(self, run_id: str) -> KnownRun:
+        return await self._ledger.read(lambda connection, _: farm_reader.read_run(connection, run_id))
+
+    def _present(self, status: CommandRunStatus) -> CommandRunStatus:
+        """Return a run as it is now, which the tables know only of those that are over."""
+        state = self._scheduler.runs.get(status.run_id)
+        return status if state is None else state.status()
+
+    def _refuse_when_faulty(self, news: CommandNews) -> None:
+        """Take nothing new while the record cannot be written; workers say it again."""
+        if self._ledger.fault and (news.pieces or news.ended or news.begun):
+            raise RecordError(f"cannot take reports: {self._ledger.fault}")
+
+    def _hand_out(self, worker: str, *, reluctantly: bool) -> list[Claim]:
+        if self._stopping or self._ledger.fault:
+            return []
+        return self._scheduler.hand_out(worker, now=self._monotonic(), at=self._wall(), reluctantly=reluctantly)
+
+    def _serve_polls(self, *, reluctantly: bool) -> None:
+        """Answer waiting calls that there is work or news for."""
+        if self._scheduler.has_ready():
+            for name, poll in self._polls.items():
+                if not poll.is_over and not poll.claims:
+                    poll.claims = self._hand_out(name, reluctantly=reluctantly)
+                    if poll.claims:
+                        poll.wake()
+                if not self._scheduler.has_ready():
+                    break
+        for name in self._scheduler.disturbed():
+            if name in self._polls:
+                self._polls[name].wake()
+
+    async def _wait_for_orders(self, worker: str, wait_s: float) -> list[Claim]:
+        if (earlier := self._polls.get(worker)) is not None:
+            earlier.wake()  # a worker has one waiting call; the newest is the one that still has somebody at its end
+        poll = self._polls[worker] = _Poll()
+        try:
+            if not self._stopping:
+                await poll.wait(wait_s)
+            return poll.claims or self._hand_out(worker, reluctantly=True)
+        finally:
+            poll.is_over = True
+            if self._polls.get(worker) is poll:
+                del self._polls[worker]
+
+    async def _take_back(self, worker: str, incarnation: str, since: float) -> None:
+        await asyncio.sleep(_GRACE_S)
+        now = self._monotonic()
+        self._scheduler.connection_lost(worker, incarnation, since=since, now=now, at=self._wall())
+        self._serve_polls(reluctantly=True)
+        self._publish()
+        with contextlib.suppress(RecordError):  # it is tried again, and told to whoever asks for something
+            await self._ledger.settle()
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(_TICK_S)
+            self._scheduler.tick(now=self._monotonic(), at=self._wall())
+            self._serve_polls(reluctantly=True)
+            if self._publish():
+                with contextlib.suppress(RecordError):
+                    await self._ledger.settle()
+
+    def _flush(self) -> bool:
+        changes = self._scheduler.changes
+        if not changes:
+            return False
+        self._scheduler.changes = []
+        self._ledger.record(changes)
+        return True
+
+    def _publish(self) -> bool:
+        """Have what changed written, and wake those who look on; return whether anything changed."""
+        if not self._flush():
+            return False
+        self._wake_lookers()
+        return True
+
+    def _wake_lookers(self) -> None:
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
+
+    async def _wait_for_news(self, deadline: float) -> bool:
+        """Wait until something changed; False when the deadline came first, or the controller stops."""
+        left_s = deadline - self._monotonic()
+        if left_s <= 0 or self._stopping:
+            return False
+        if self._news is None or self._news.done():
+            self._news = asyncio.get_running_loop().create_future()
+        await asyncio.wait([self._news], timeout=left_s)
+        if self._news.done():
+            with contextlib.suppress(RecordError):
+                await self._ledger.settle()
+            return True
+        return False
+
+
+class _Poll:
+    """A worker's call that waits for work or news."""
+
+    def __init__(self) -> None:
+        self._woken = asyncio.get_running_loop().create_future()
+        self.claims: list[Claim] = []
+        self.is_over = False
+
+    def wake(self) -> None:
+        if not self._woken.done():
+            self._woken.set_result(None)
+
+    async def wait(self, wait_s: float) -> None:
+        await asyncio.wait([self._woken], timeout=wait_s)

@@ -1,0 +1,156 @@
+"""One run of command jobs in memory: a few bytes for each job. Pure; who moves jobs is ``scheduler``."""
+
+from array import array
+from collections.abc import Sequence
+from typing import Final
+
+from outspread.controller.command_values import CommandRunStatus, JobCounts
+from outspread.controller.farm.attempt_in_hand import AttemptInHand
+from outspread.controller.farm.command_rules import Tries
+from outspread.controller.farm.ready_queue import Lane, ReadyJob
+from outspread.controller.values import JobState, Outcome
+
+#: What is expected of a job that nothing is known of, for shares and hand-outs.
+UNKNOWN_S: Final = 1.0
+#: Share of the newest attempt in what a run's jobs take on average.
+_NEWEST: Final = 0.1
+_NO_TRIES: Final = Tries()
+
+
+class PlannedJob:
+    """A job as the scheduler needs it: its JSON, and what decides when and where it goes."""
+
+    __slots__ = ("expected_s", "job", "key", "lane", "name", "priority", "retries")
+
+    def __init__(self, *, job: bytes, name: str, key: str, lane: Lane, priority: int, retries: int, expected_s: float) -> None:
+        self.job = job
+        self.name = name
+        self.key = key
+        self.lane = lane
+        self.priority = priority
+        self.retries = retries
+        self.expected_s = expected_s  # 0: unknown
+
+
+class RunState:
+    """A run that is not over. ``sequence`` names it in this process; ``counts`` are those of its jobs."""
+
+    __slots__ = (
+        "attempts",
+        "cancel_reason",
+        "cancelled",
+        "expected_s",
+        "failed",
+        "flaky",
+        "in_hand",
+        "infra",
+        "jobs",
+        "keys",
+        "lanes",
+        "name",
+        "owner",
+        "passed",
+        "places",
+        "priorities",
+        "project",
+        "retried",
+        "retries",
+        "run_id",
+        "sequence",
+        "stopped",
+        "submitted_at",
+        "total",
+        "tries",
+        "usual_s",
+        "waiting",
+    )  # fmt: skip
+
+    def __init__(
+        self, *, sequence: int, run_id: str, owner: str, name: str, project: str, jobs: Sequence[PlannedJob], at: float
+    ) -> None:
+        self.sequence = sequence
+        self.run_id = run_id
+        self.owner = owner
+        self.name = name
+        self.project = project
+        self.submitted_at = at
+        self.cancelled = False
+        self.cancel_reason = ""
+        self.total = len(jobs)
+        shared: dict[Lane, Lane] = {}
+        self.jobs: list[bytes] = [job.job for job in jobs]  # emptied when final
+        self.keys: list[str] = [job.key for job in jobs]
+        self.lanes = [shared.setdefault(job.lane, job.lane) for job in jobs]
+        self.priorities = array("q", (job.priority for job in jobs))
+        self.retries = array("H", (min(job.retries, 0xFFFF) for job in jobs))
+        self.expected_s = array("d", (job.expected_s for job in jobs))
+        self.attempts = array("H", bytes(2 * len(jobs)))
+        self.tries: dict[int, Tries] = {}  # of jobs that were tried in vain
+        self.waiting = len(jobs)
+        self.in_hand: dict[int, AttemptInHand] = {}  # by number
+        self.passed = 0
+        self.failed = 0
+        self.stopped = 0  # cancelled
+        self.infra = 0
+        self.flaky = 0
+        self.retried = 0
+        self.places = 0  # attempts that ended
+        self.usual_s = 0.0  # what its attempts take lately; 0 before the first
+
+    def planned_s(self, number: int) -> float:
+        """Return how long a job will probably take: by its history, else as long as others of its run, else 1 s."""
+        return self.expected_s[number] or self.usual_s or UNKNOWN_S
+
+    def tried(self, number: int) -> Tries:
+        return self.tries.get(number, _NO_TRIES)
+
+    def ready_job(self, number: int) -> ReadyJob:
+        return ReadyJob(self.sequence, number)
+
+    def took(self, seconds: float) -> None:
+        """Learn from an attempt with a verdict."""
+        self.usual_s = seconds if not self.usual_s else (1 - _NEWEST) * self.usual_s + _NEWEST * seconds
+
+    def decide(self, number: int, outcome: Outcome, *, flaky: bool) -> None:
+        """Count a job that was in hand as final, and let go of its content."""
+        self.jobs[number] = b""
+        self.tries.pop(number, None)
+        self.passed += outcome is Outcome.PASSED
+        self.failed += outcome in {Outcome.FAILED, Outcome.TIMEOUT}
+        self.stopped += outcome is Outcome.CANCELLED
+        self.infra += outcome is Outcome.INFRA
+        self.flaky += flaky
+
+    @property
+    def is_over(self) -> bool:
+        return not self.waiting and not self.in_hand
+
+    @property
+    def counts(self) -> JobCounts:
+        return JobCounts(
+            total=self.total,
+            queued=self.waiting,
+            running=len(self.in_hand),
+            passed=self.passed,
+            failed=self.failed,
+            cancelled=self.stopped,
+            infra=self.infra,
+            flaky=self.flaky,
+            retried=self.retried,
+        )
+
+    @property
+    def has_passed(self) -> bool:
+        return self.passed == self.total
+
+    def status(self) -> CommandRunStatus:
+        return CommandRunStatus(
+            run_id=self.run_id,
+            name=self.name,
+            owner=self.owner,
+            project=self.project,
+            state=JobState.CANCELLED.value if self.cancelled and self.is_over else "running",
+            counts=self.counts,
+            submitted_at=self.submitted_at,
+            cancel_reason=self.cancel_reason,
+        )

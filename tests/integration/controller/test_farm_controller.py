@@ -1,0 +1,303 @@
+"""The controller of a farm on its real record: what is told is durable, a restart loses nothing, a full disk neither."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from outspread.controller.command_values import (
+    AttemptEnd,
+    AttemptLogPiece,
+    Claim,
+    CommandJob,
+    CommandNews,
+    CommandOrders,
+    CommandRun,
+    StopReason,
+)
+from outspread.controller.exchange_values import Exchange
+from outspread.controller.farm import farm_ledger
+from outspread.controller.farm.farm_controller import FarmController
+from outspread.controller.farm.farm_ledger import FarmLedger, RecordError
+from outspread.controller.farm.farm_recorder import FarmRecorder
+from outspread.controller.values import JobState, Outcome
+from outspread.errors import ConflictError, InfrastructureError, UserError
+
+Open = Callable[[], AbstractAsyncContextManager[FarmController]]
+
+
+@pytest.fixture
+def controller(tmp_path: Path) -> Open:
+    @asynccontextmanager
+    async def open_controller() -> AsyncIterator[FarmController]:
+        ledger = FarmLedger(tmp_path / "state", wall=time.time)
+        controller = FarmController(ledger)
+        await controller.open()
+        try:
+            yield controller
+        finally:
+            await controller.close()
+
+    return open_controller
+
+
+def jobs(*names: str, retries: int = 0) -> tuple[CommandJob, ...]:
+    return tuple(CommandJob(name=name, command=("x",), retries=retries) for name in names)
+
+
+class Caller:
+    """A worker's calls."""
+
+    def __init__(self, name: str = "ann", *, slots: int = 1) -> None:
+        self.name = name
+        self.slots = slots
+        self.sequence = 0
+        self.holding: set[int] = set()
+
+    async def call(
+        self,
+        controller: FarmController,
+        *,
+        begun: tuple[int, ...] = (),
+        ended: tuple[AttemptEnd, ...] = (),
+        pieces: tuple[AttemptLogPiece, ...] = (),
+        wait_s: float = 0.0,
+    ) -> CommandOrders:
+        self.sequence += 1
+        self.holding -= {end.fence for end in ended}
+        news = CommandNews(
+            incarnation=self.name,
+            sequence=self.sequence,
+            slots=self.slots,
+            free=1,
+            holding=tuple(self.holding),
+            begun=begun,
+            ended=ended,
+            pieces=pieces,
+        )
+        orders = (await controller.exchange(Exchange(self.name, 0, wait_s=wait_s, commands=news))).commands
+        assert orders is not None
+        self.holding |= {claim.fence for claim in orders.claims}
+        return orders
+
+
+def test_a_run_from_submission_to_its_log(controller: Open) -> None:
+    async def scenario() -> None:
+        async with controller() as farm:
+            ann = Caller()
+            run = CommandRun("r1", "me", jobs("a", "b", retries=1), project="p")
+            await farm.submit_commands(run)
+            (claim,) = (await ann.call(farm)).claims
+            await ann.call(farm, begun=(claim.fence,), pieces=(AttemptLogPiece(claim.fence, 0, b"one\n"),))
+            part = await farm.log_part("r1.0.1")
+            assert (part.data, part.ended) == (b"one\n", False)
+            reading = asyncio.create_task(farm.log_part("r1.0.1", offset=4, wait_s=10))
+            await asyncio.sleep(0)
+            while not (watched := (await ann.call(farm)).watched):
+                await asyncio.sleep(0.01)
+            assert watched == (claim.fence,)
+            ended = AttemptEnd(claim.fence, Outcome.FAILED, exit_code=3, reason="exit code 3", pieces=2)
+            (retry,) = (await ann.call(farm, ended=(ended,), pieces=(AttemptLogPiece(claim.fence, 1, b"two\n"),))).claims
+            part = await reading
+            assert (part.data, part.ended, part.total_bytes) == (b"two\n", True, 8)
+            claims: tuple[Claim, ...] = (retry,)
+            while claims:
+                claims = (await ann.call(farm, ended=(AttemptEnd(claims[0].fence, Outcome.PASSED, exit_code=0),))).claims
+            progress = await farm.progress("r1")
+            assert progress.status.state == "done"
+            assert (progress.status.counts.passed, progress.status.counts.flaky) == (2, 1)
+            assert [(each.job, each.outcome) for each in progress.ended] == [
+                ("a", Outcome.FAILED),
+                ("b", Outcome.PASSED),
+                ("a", Outcome.PASSED),
+            ]
+            assert (await farm.progress("r1", cursor=progress.cursor, wait_s=5)).ended == ()
+            page = await farm.jobs("r1", flaky=True)
+            assert [job.name for job in page.jobs] == ["a"]
+            assert [attempt.exit_code for attempt in page.jobs[0].attempts] == [3, 0]
+            assert [job.name for job in (await farm.jobs("r1", limit=1)).jobs] == ["a"]
+            assert (await farm.jobs("r1", limit=1)).next == 0
+            assert [job.name for job in (await farm.jobs("r1", after=0, text="b")).jobs] == ["b"]
+            assert (await farm.submission("r1", (1,))).jobs == (jobs("b", retries=1)[0],)
+            assert [flaky.key for flaky in await farm.flaky_jobs()] == ["a"]
+            assert len(await farm.job_history("p", "a")) == 2
+            assert [run.run_id for run in await farm.command_runs()] == ["r1"]
+
+    asyncio.run(scenario())
+
+
+def test_the_same_submission_twice_is_one_run_and_another_is_refused(controller: Open) -> None:
+    async def scenario() -> None:
+        async with controller() as farm:
+            run = CommandRun("r1", "me", jobs("a"))
+            await asyncio.gather(*(farm.submit_commands(run) for _ in range(5)))
+            with pytest.raises(ConflictError, match="other content"):
+                await farm.submit_commands(CommandRun("r1", "me", jobs("b")))
+            assert len((await Caller(slots=9).call(farm)).claims) == 1
+        async with controller() as farm:
+            await farm.submit_commands(run)
+            assert (await farm.progress("r1")).status.counts.total == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_waiting_worker_is_answered_as_soon_as_there_is_work(controller: Open) -> None:
+    async def scenario() -> None:
+        async with controller() as farm:
+            waiting = asyncio.create_task(Caller().call(farm, wait_s=30))
+            await asyncio.sleep(0.05)
+            assert not waiting.done()
+            await farm.submit_commands(CommandRun("r1", "me", jobs("a")))
+            async with asyncio.timeout(1):
+                assert len((await waiting).claims) == 1
+
+    asyncio.run(scenario())
+
+
+def test_a_waiting_worker_is_told_of_a_cancel(controller: Open) -> None:
+    async def scenario() -> None:
+        async with controller() as farm:
+            ann = Caller()
+            await farm.submit_commands(CommandRun("r1", "me", jobs("a", "b")))
+            (claim,) = (await ann.call(farm)).claims
+            await ann.call(farm, begun=(claim.fence,))
+            waiting = asyncio.create_task(ann.call(farm, wait_s=30))
+            await asyncio.sleep(0.05)
+            await farm.cancel("r1", "enough")
+            async with asyncio.timeout(1):
+                (stop,) = (await waiting).stops
+            assert stop.reason is StopReason.CANCELLED
+            await ann.call(farm, ended=(AttemptEnd(claim.fence, Outcome.CANCELLED),))
+            progress = await farm.progress("r1", wait_s=5)
+            assert (progress.status.state, progress.status.counts.cancelled) == ("cancelled", 2)
+            assert {job.state for job in (await farm.jobs("r1")).jobs} == {JobState.DONE, JobState.CANCELLED}
+
+    asyncio.run(scenario())
+
+
+def test_a_restart_loses_nothing_and_workers_deliver_later(controller: Open) -> None:
+    async def scenario() -> None:
+        ann, bob = Caller("ann", slots=2), Caller("bob")
+        async with controller() as farm:
+            await farm.submit_commands(CommandRun("r1", "me", jobs("a", "b", "c", retries=1)))
+            first, second = (await ann.call(farm)).claims
+            await ann.call(farm, begun=(first.fence,), pieces=(AttemptLogPiece(first.fence, 0, b"before "),))
+        async with controller() as farm:
+            (third,) = (await bob.call(farm)).claims
+            assert third.number == 2
+            assert third.fence >> 32 > first.fence >> 32
+            ann.slots = 0
+            ends = (AttemptEnd(first.fence, Outcome.FAILED, pieces=2), AttemptEnd(second.fence, Outcome.PASSED))
+            await ann.call(farm, begun=(second.fence,), ended=ends, pieces=(AttemptLogPiece(first.fence, 1, b"after"),))
+            assert (await farm.log_part("r1.0.1")).data == b"before after"
+        async with controller() as farm:
+            (retry,) = (await bob.call(farm, ended=(AttemptEnd(third.fence, Outcome.PASSED),))).claims
+            assert (retry.number, retry.attempt) == (0, 2)
+            await bob.call(farm, ended=(AttemptEnd(retry.fence, Outcome.FAILED),))
+            status = (await farm.progress("r1")).status
+            assert (status.state, status.counts.passed, status.counts.failed, status.counts.retried) == ("done", 2, 1, 1)
+        async with controller() as farm:
+            assert (await farm.progress("r1")).status == status
+
+    asyncio.run(scenario())
+
+
+def test_holds_outlive_a_restart(controller: Open) -> None:
+    async def scenario() -> None:
+        async with controller() as farm:
+            await Caller().call(farm)
+            await farm.hold_worker("ann", reason="repair", for_s=60)
+            with pytest.raises(UserError, match="eve"):
+                await farm.hold_worker("eve", reason="x", for_s=1)
+        async with controller() as farm:
+            await farm.submit_commands(CommandRun("r1", "me", jobs("a")))
+            assert (await Caller().call(farm)).claims == ()
+            assert (await farm.workers())[0].hold == "repair"
+            assert "repair" in (await farm.job("r1", "a")).waiting
+            await farm.hold_worker("ann", reason="", for_s=0)
+            assert (await Caller().call(farm)).claims != ()
+
+    asyncio.run(scenario())
+
+
+def test_one_controller_at_a_time(controller: Open) -> None:
+    async def scenario() -> None:
+        async with controller():
+            with pytest.raises(InfrastructureError, match="another controller has it"):
+                async with controller():
+                    pass
+
+    asyncio.run(scenario())
+
+
+def test_what_cannot_be_written_is_refused_and_goes_on_when_it_can(controller: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    full = False
+    apply = FarmRecorder.apply
+
+    def apply_if_there_is_room(recorder: FarmRecorder, changes: list[object]) -> None:
+        if full:
+            raise OSError(28, "No space left on device")
+        apply(recorder, changes)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(FarmRecorder, "apply", apply_if_there_is_room)
+    monkeypatch.setattr(farm_ledger, "_AGAIN_S", 0.02)
+
+    async def scenario() -> None:
+        nonlocal full
+        async with controller() as farm:
+            ann = Caller()
+            await farm.submit_commands(CommandRun("r1", "me", jobs("a", "b")))
+            (claim,) = (await ann.call(farm)).claims
+            full = True
+            with pytest.raises(RecordError, match="No space left"):
+                await ann.call(farm, ended=(end := AttemptEnd(claim.fence, Outcome.PASSED),))
+            with pytest.raises(RecordError, match="No space left"):
+                await farm.submit_commands(CommandRun("r2", "me", jobs("c")))
+            assert (await Caller("bob").call(farm)).claims == ()
+            full = False
+            deadline = time.monotonic() + 10
+            while time.monotonic() < deadline:
+                try:
+                    await ann.call(farm, ended=(end,))
+                    break
+                except RecordError:
+                    await asyncio.sleep(0.01)
+            assert (await farm.progress("r1", wait_s=5)).status.counts.passed == 1
+            await farm.submit_commands(CommandRun("r2", "me", jobs("c")))
+            assert [claim.run_id for claim in (await Caller("bob", slots=9).call(farm)).claims] == ["r2"]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("job", "message"),
+    [
+        (CommandJob(name="", command=("x",)), "it has no name"),
+        (CommandJob(name="a", command=()), "it has no command"),
+        (CommandJob(name="a", command=("x",), inputs="ABC/1"), "is no digest"),
+        (CommandJob(name="a", command=("x",), directory="a/../.."), "outside of its tree"),
+        (CommandJob(name="a", command=("x",), timeout_s=float("nan")), "timeout_s is not between"),
+        (CommandJob(name="a", command=("x",), retries=101), "retries is not between"),
+        (CommandJob(name="a", command=("x\0",)), "NUL"),
+        (CommandJob(name="a", command=("x",), environment={"A B": "c"}), "environment"),
+        (CommandJob(name="a\nb", command=("x",)), "cannot be shown"),
+        (CommandJob(name="a" * 500, command=("x",)), "longer than 400"),
+        (CommandJob(name="a", command=("x" * 200_000,)), "the limit is"),
+        (CommandJob(name="a", command=("x",), priority=10**9), "priority"),
+    ],
+)
+def test_submissions_that_cannot_be(controller: Open, job: CommandJob, message: str) -> None:
+    async def scenario() -> None:
+        async with controller() as farm:
+            with pytest.raises(UserError, match=message):
+                await farm.submit_commands(CommandRun("r1", "me", (job,)))
+            with pytest.raises(UserError, match="there twice"):
+                await farm.submit_commands(CommandRun("r1", "me", jobs("a", "a")))
+            with pytest.raises(UserError, match="an id is"):
+                await farm.submit_commands(CommandRun("../r1", "me", jobs("a")))
+            assert await farm.command_runs() == []
+
+    asyncio.run(scenario())
