@@ -301,3 +301,45 @@ def test_submissions_that_cannot_be(controller: Open, job: CommandJob, message: 
             assert await farm.command_runs() == []
 
     asyncio.run(scenario())
+
+
+def test_a_run_whose_inputs_are_not_there_is_refused(tmp_path: Path) -> None:
+    there, gone = f"{'a' * 64}/1", f"{'b' * 64}/1"
+
+    async def missing(trees: set[str]) -> set[str]:
+        return trees - {there}
+
+    async def scenario() -> None:
+        farm = FarmController(FarmLedger(tmp_path, wall=time.time), missing_trees=missing)
+        await farm.open()
+        await farm.submit_commands(CommandRun("r1", "me", (CommandJob(name="a", command=("x",), inputs=there),)))
+        with pytest.raises(UserError, match="inputs of b are not in the store"):
+            await farm.submit_commands(CommandRun("r2", "me", (CommandJob(name="b", command=("x",), inputs=gone),)))
+        await farm.close()
+
+    asyncio.run(scenario())
+
+
+def test_what_is_forgotten_needs_nothing_any_more(controller: Open, tmp_path: Path) -> None:
+    tree, outputs = f"{'a' * 64}/1", f"{'c' * 64}/2"
+
+    async def scenario() -> None:
+        async with controller() as farm:
+            ann = Caller()
+            await farm.submit_commands(CommandRun("r1", "me", (CommandJob(name="a", command=("x",), inputs=tree),)))
+            (claim,) = (await ann.call(farm)).claims
+            end = AttemptEnd(claim.fence, Outcome.PASSED, outputs=outputs, pieces=1)
+            assert await farm.forget_runs(finished_before=time.time() + 9) == 0
+            await ann.call(farm, ended=(end,), pieces=(AttemptLogPiece(claim.fence, 0, b"log"),))
+            assert await farm.needed_trees() == {tree, outputs}
+            assert (tmp_path / "state/logs/r1.log").exists()
+            assert await farm.forget_runs(finished_before=time.time() - 9) == 0
+            assert await farm.forget_runs(finished_before=time.time() + 9) == 1
+            assert await farm.needed_trees() == set()
+            assert not (tmp_path / "state/logs/r1.log").exists()
+            with pytest.raises(UserError, match="no such run"):
+                await farm.progress("r1")
+            figures = farm.figures()
+            assert (figures.attempts, figures.claims, figures.running, figures.slots) == ({"passed": 1}, 1, 0, 1)
+
+    asyncio.run(scenario())

@@ -119,4 +119,22 @@ class WorkerHeld(Struct, frozen=True):
     at: float
 
 
-FarmChange = RunAccepted | RunStopped | RunOver | JobClaimed | JobStarted | LogWritten | AttemptOver | JobReleased | WorkerHeld
+class RunForgotten(Struct, frozen=True):
+    """A finished run, its jobs, attempts and logs are not kept any longer."""
+
+    run_id: str
+    at: float
+
+
+FarmChange = (
+    RunForgotten
+    | RunAccepted
+    | RunStopped
+    | RunOver
+    | JobClaimed
+    | JobStarted
+    | LogWritten
+    | AttemptOver
+    | JobReleased
+    | WorkerHeld
+)

@@ -6,7 +6,7 @@ Decides nothing by itself; here is who waits for whom. What a call reports is du
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from msgspec import structs
@@ -27,7 +27,8 @@ from outspread.controller.command_values import (
 from outspread.controller.exchange_values import Exchange, Orders
 from outspread.controller.expected_durations import usual
 from outspread.controller.farm import farm_reader, submission_check
-from outspread.controller.farm.farm_changes import AcceptedJob, RunAccepted
+from outspread.controller.farm.farm_changes import AcceptedJob, RunAccepted, RunForgotten
+from outspread.controller.farm.farm_figures import FarmFigures
 from outspread.controller.farm.farm_ledger import FarmLedger, RecordError
 from outspread.controller.farm.farm_reader import PROGRESS_LIMIT, KnownRun
 from outspread.controller.farm.run_state import RunState
@@ -42,11 +43,15 @@ _TICK_S: Final = 0.5
 #: How long a worker whose connection broke has to speak again.
 _GRACE_S: Final = 1.0
 _JOBS_LIMIT: Final = 1000
+_FORGOTTEN_LIMIT: Final = 100
 _LOG_LIMIT_BYTES: Final = 4 * 1024 * 1024
 
 
 class FarmController:
-    """Implements WorkerPort and CommandPort. To be opened before, and closed after. Clocks in seconds."""
+    """Implements WorkerPort and CommandPort. To be opened before, and closed after. Clocks in seconds.
+
+    ``missing_trees`` tells which of the inputs of a submission the store does not have; without it, nobody asks.
+    """
 
     def __init__(
         self,
@@ -54,8 +59,10 @@ class FarmController:
         *,
         wall: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
+        missing_trees: Callable[[set[str]], Awaitable[set[str]]] | None = None,
     ) -> None:
         self._ledger = ledger
+        self._missing_trees = missing_trees
         self._wall = wall
         self._monotonic = monotonic
         self._scheduler = Scheduler(epoch=0)
@@ -246,6 +253,26 @@ class FarmController:
             if part.data or part.ended or not await self._wait_for_news(deadline):
                 return part
 
+    async def needed_trees(self) -> set[str]:
+        """Return the digests of all trees that a run in the record takes in or has brought forth."""
+        return await self._ledger.read(lambda connection, _: farm_reader.read_needed(connection))
+
+    async def forget_runs(self, *, finished_before: float) -> int:
+        """Drop runs that finished before a time with all that is kept of them; return how many, a limited number a call."""
+        run_ids = await self._ledger.read(
+            lambda connection, _: farm_reader.read_forgettable(
+                connection, finished_before=finished_before, limit=_FORGOTTEN_LIMIT
+            )
+        )
+        at = self._wall()
+        self._ledger.record([RunForgotten(run_id, at) for run_id in run_ids])
+        await self._ledger.settle()
+        return len(run_ids)
+
+    def figures(self) -> FarmFigures:
+        """Return how it goes, for those who measure."""
+        return self._scheduler.figures(now=self._monotonic(), at=self._wall(), commits=self._ledger.commits)
+
     async def job_history(self, project: str, key: str, *, limit: int = 20) -> list[CommandAttempt]:
         """Return the last attempts of the jobs of this project and key, newest first."""
         limit = max(1, min(limit, _JOBS_LIMIT))
@@ -266,6 +293,7 @@ class FarmController:
             if known.digest != digest:
                 raise ConflictError(f"cannot submit run {run.run_id}: there is one of this id with other content")
             return self._present(known.status)
+        await self._check_inputs(run)
         known_s = await self._ledger.read(lambda connection, _: read_durations(connection, run.project))
         unknown_s = usual(sorted(known_s[key] for job in run.jobs if (key := job.key or job.name) in known_s))
         jobs = [planned(job, document, known_s, unknown_s) for job, document in zip(run.jobs, documents, strict=True)]
@@ -293,6 +321,17 @@ class FarmController:
         self._serve_polls(reluctantly=True)
         self._publish()
         return state.status()
+
+    async def _check_inputs(self, run: CommandRun) -> None:
+        if self._missing_trees is None or not (inputs := {job.inputs for job in run.jobs if job.inputs}):
+            return
+        missing = await self._missing_trees(inputs)
+        if missing:
+            job = next(job for job in run.jobs if job.inputs in missing)
+            raise UserError(
+                f"cannot submit run {run.run_id}: the inputs of {job.name} are not in the store: {job.inputs}",
+                hint="upload them first",
+            )
 
     async def _known(self, run_id: str) -> KnownRun:
         return await self._ledger.read(lambda connection, _: farm_reader.read_run(connection, run_id))

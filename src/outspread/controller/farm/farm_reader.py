@@ -194,6 +194,24 @@ def read_flaky(connection: sqlite3.Connection, *, project: str | None, since: fl
     return [FlakyJob(row[0], row[1], row[2], row[3], row[5], row[6]) for row in rows]
 
 
+def read_forgettable(connection: sqlite3.Connection, *, finished_before: float, limit: int) -> list[str]:
+    """Return runs that finished before a time, oldest first."""
+    rows = connection.execute(
+        "SELECT run_id FROM runs WHERE kind = 'commands' AND finished_us < ? ORDER BY finished_us LIMIT ?",
+        (microseconds(finished_before), limit),
+    )
+    return [run_id for (run_id,) in rows]
+
+
+def read_needed(connection: sqlite3.Connection) -> set[str]:
+    """Return the digests of all trees that a run in the record takes in or has brought forth."""
+    rows = connection.execute(
+        "SELECT json_extract(job, '$.inputs') FROM commands WHERE json_extract(job, '$.inputs') IS NOT NULL"
+        " UNION SELECT outputs FROM attempts WHERE outputs IS NOT NULL"
+    )
+    return {digest for (digest,) in rows}
+
+
 def _known_run(row: _Row) -> KnownRun:
     key, run_id, name, owner, project, state, counts, submitted_us, finished_us, cancel_reason, total, digest = row
     return KnownRun(

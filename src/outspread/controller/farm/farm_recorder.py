@@ -20,6 +20,7 @@ from outspread.controller.farm.farm_changes import (
     JobStarted,
     LogWritten,
     RunAccepted,
+    RunForgotten,
     RunOver,
     RunStopped,
     WorkerHeld,
@@ -92,6 +93,8 @@ class FarmRecorder:
                 self._log_written(change)
             case WorkerHeld():
                 self._worker_held(change)
+            case RunForgotten():
+                self._run_forgotten(change)
             case _:
                 raise AssertionError(change)
 
@@ -255,6 +258,12 @@ class FarmRecorder:
             "INSERT INTO log_pieces (run_key, job_number, attempt, piece, log_offset, log_bytes) VALUES (?, ?, ?, ?, ?, ?)",
             (self.run_keys[change.run_id], change.number, change.attempt, change.piece, piece.offset, piece.size_bytes),
         )
+
+    def _run_forgotten(self, change: RunForgotten) -> None:
+        # What belongs to it goes with it.
+        self._connection.execute("DELETE FROM runs WHERE run_id = ? AND state <> 'running'", (change.run_id,))
+        self._logs.remove(change.run_id)
+        self._event(change.at, "run-forgotten", change.run_id, change.run_id)
 
     def _worker_held(self, change: WorkerHeld) -> None:
         if change.until <= change.at:

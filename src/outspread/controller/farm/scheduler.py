@@ -5,7 +5,7 @@ is left in ``changes`` for the ledger.
 """
 
 import math
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -36,6 +36,7 @@ from outspread.controller.farm.farm_changes import (
     RunStopped,
     WorkerHeld,
 )
+from outspread.controller.farm.farm_figures import FarmFigures, LaneFigures
 from outspread.controller.farm.owner_shares import OwnerShares
 from outspread.controller.farm.ready_queue import ReadyQueue
 from outspread.controller.farm.run_state import RunState
@@ -78,6 +79,9 @@ class Scheduler:
         self._orphans_until = 0.0  # attempts of before a restart wait for their workers until then
         self._watched: dict[int, float] = {}  # fence -> until when somebody reads its log
         self._disturbed: set[str] = set()  # workers with something to be told
+        self._claims = 0
+        self._leases_lost = 0
+        self._outcomes: Counter[str] = Counter()
 
     # --- runs ---
 
@@ -273,6 +277,25 @@ class Scheduler:
         """Return all workers, by name."""
         return [worker.status(now=now, at=at) for _, worker in sorted(self.workers.items())]
 
+    def figures(self, *, now: float, at: float, commits: int) -> FarmFigures:
+        """Return how it goes."""
+        statuses = self.worker_statuses(now=now, at=at)
+        return FarmFigures(
+            lanes=tuple(
+                LaneFigures(",".join(f"{key}={value}" for key, value in lane), self.queue.waiting(lane))
+                for lane in self.queue.lanes()
+            ),
+            running=len(self._attempts),
+            workers_connected=sum(worker.connected for worker in statuses),
+            workers_held=sum(worker.connected and bool(worker.hold) for worker in statuses),
+            slots=sum(worker.slots for worker in statuses if worker.connected),
+            runs=len(self.runs),
+            attempts=dict(self._outcomes),
+            claims=self._claims,
+            leases_lost=self._leases_lost,
+            commits=commits,
+        )
+
     def note_claims(self) -> None:
         """Have what is claimed and has not begun recorded: this controller ends, and the next is to know."""
         for attempt in self._attempts.values():
@@ -290,6 +313,7 @@ class Scheduler:
 
     def _claim(self, worker: WorkerState, run: RunState, number: int, *, now: float) -> Claim:
         self._fence += 1
+        self._claims += 1
         run.waiting -= 1
         run.attempts[number] += 1
         attempt = AttemptInHand(
@@ -423,6 +447,7 @@ class Scheduler:
             )
         )
         self._let_go(attempt)
+        self._outcomes[outcome.value] += 1
         if decision.outcome is not None:
             run.decide(number, decision.outcome, flaky=flaky)
             self._end_if_over(run, at)
@@ -462,6 +487,7 @@ class Scheduler:
 
     def _lose(self, attempt: AttemptInHand, reason: str, *, at: float) -> None:
         """Take an attempt from a worker that is gone."""
+        self._leases_lost += 1
         if attempt.begun_at is None:
             self._release(attempt, at=at, reason=reason)
         else:
