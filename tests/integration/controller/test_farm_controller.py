@@ -171,7 +171,9 @@ def test_a_waiting_worker_is_told_of_a_cancel(controller: Open) -> None:
                 (stop,) = (await waiting).stops
             assert stop.reason is StopReason.CANCELLED
             await ann.call(farm, ended=(AttemptEnd(claim.fence, Outcome.CANCELLED),))
-            progress = await farm.progress("r1", wait_s=5)
+            progress = await farm.progress("r1")
+            while progress.status.state == "running":
+                progress = await farm.progress("r1", cursor=progress.cursor, wait_s=5)
             assert (progress.status.state, progress.status.counts.cancelled) == ("cancelled", 2)
             assert {job.state for job in (await farm.jobs("r1")).jobs} == {JobState.DONE, JobState.CANCELLED}
 

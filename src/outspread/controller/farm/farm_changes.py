@@ -29,10 +29,19 @@ class RunAccepted(Struct, frozen=True):
 
 
 class RunStopped(Struct, frozen=True):
-    """A run was cancelled: with it all its jobs that are queued, but for those that are ``in_hand``."""
+    """A run was cancelled; its jobs that are queued follow as JobsStopped."""
 
     run_id: str
     reason: str
+    at: float
+
+
+class JobsStopped(Struct, frozen=True):
+    """The queued jobs with numbers from ``first`` to before ``end`` are cancelled with their run, but for ``in_hand``."""
+
+    run_id: str
+    first: int
+    end: int
     in_hand: tuple[int, ...]
     at: float
 
@@ -130,6 +139,7 @@ FarmChange = (
     RunForgotten
     | RunAccepted
     | RunStopped
+    | JobsStopped
     | RunOver
     | JobClaimed
     | JobStarted

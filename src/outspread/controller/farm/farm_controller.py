@@ -69,6 +69,7 @@ class FarmController:
         self._polls: dict[str, _Poll] = {}  # worker -> its waiting call
         self._news: asyncio.Future[None] | None = None  # of those who look on
         self._ticking: asyncio.Task[None] | None = None
+        self._stopper: asyncio.Task[None] | None = None
         self._graces: set[asyncio.Task[None]] = set()
         self._submitting: dict[str, asyncio.Lock] = {}
         self._stopping = False
@@ -86,6 +87,7 @@ class FarmController:
         self._scheduler.end_what_is_over(at=at)
         self._flush()
         self._ticking = asyncio.create_task(self._tick())
+        self._stop_the_rest()
 
     async def close(self) -> None:
         """Answer who waits, write the rest, and give the cell up. Workers go on and report to the next controller."""
@@ -93,12 +95,10 @@ class FarmController:
         for poll in self._polls.values():
             poll.wake()
         self._wake_lookers()
-        if self._ticking is not None:
-            self._ticking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._ticking
-        for grace in self._graces:
-            grace.cancel()
+        for task in (self._ticking, self._stopper, *self._graces):
+            if task is not None:
+                task.cancel()
+                await asyncio.wait([task])
         self._scheduler.note_claims()
         self._flush()
         with contextlib.suppress(RecordError):
@@ -165,6 +165,7 @@ class FarmController:
         self._serve_polls(reluctantly=True)
         self._publish()
         await self._ledger.settle()
+        self._stop_the_rest()
 
     async def command_runs(self, *, limit: int = 20, before: float | None = None, owner: str = "") -> list[CommandRunStatus]:
         """Return runs, newest first."""
@@ -185,18 +186,13 @@ class FarmController:
                 break
             if not await self._wait_for_news(deadline):
                 break
-        if state is not None and state.places > cursor:
-            await self._ledger.settle()
+        # The status is taken first: what it counts as ended is then among the attempts, or there is more.
+        status = state.status() if state is not None else None
+        await self._ledger.settle()
+        if status is None:
+            status = (await self._known(run_id)).status
         ended = await self._ledger.read(lambda connection, _: farm_reader.read_ended(connection, known.key, cursor))
-        if state is None:
-            await self._ledger.settle()
-            known = await self._known(run_id)
-        return RunProgress(
-            status=self._present(known.status),
-            cursor=cursor + len(ended),
-            ended=tuple(ended),
-            more=len(ended) == PROGRESS_LIMIT,
-        )
+        return RunProgress(status=status, cursor=cursor + len(ended), ended=tuple(ended), more=len(ended) == PROGRESS_LIMIT)
 
     async def jobs(
         self,
@@ -386,6 +382,19 @@ class FarmController:
         self._publish()
         with contextlib.suppress(RecordError):  # it is tried again, and told to whoever asks for something
             await self._ledger.settle()
+
+    def _stop_the_rest(self) -> None:
+        """Have the jobs of cancelled runs recorded as such, a transaction at a time, so that nobody else waits for long."""
+        if self._stopper is None or self._stopper.done():
+            self._stopper = asyncio.create_task(self._stop_jobs())
+
+    async def _stop_jobs(self) -> None:
+        while self._scheduler.stop_some(at=self._wall()):
+            self._publish()
+            try:
+                await self._ledger.settle()
+            except RecordError:
+                await asyncio.sleep(_TICK_S)  # it stays to be written, as the first thing
 
     async def _tick(self) -> None:
         while True:

@@ -17,6 +17,7 @@ from outspread.controller.farm.farm_changes import (
     FarmChange,
     JobClaimed,
     JobReleased,
+    JobsStopped,
     JobStarted,
     LogWritten,
     RunAccepted,
@@ -79,6 +80,8 @@ class FarmRecorder:
                 self._run_accepted(change)
             case RunStopped():
                 self._run_stopped(change)
+            case JobsStopped():
+                self._jobs_stopped(change)
             case RunOver():
                 self._run_over(change)
             case JobClaimed():
@@ -128,21 +131,21 @@ class FarmRecorder:
         self._event(change.at, "run-submitted", change.run_id, change.name or change.run_id, change.owner)
 
     def _run_stopped(self, change: RunStopped) -> None:
-        key = self.run_keys[change.run_id]
-        at_us = microseconds(change.at)
         self._connection.execute(
             "UPDATE runs SET cancelled_us = ?, cancel_reason = ? WHERE run_key = ? AND cancelled_us IS NULL",
-            (at_us, storable(change.reason), key),
+            (microseconds(change.at), storable(change.reason), self.run_keys[change.run_id]),
         )
+        self._event(change.at, "run-cancelled", change.run_id, change.run_id, reason=change.reason)
+
+    def _jobs_stopped(self, change: JobsStopped) -> None:
         self._connection.execute("CREATE TEMP TABLE IF NOT EXISTS in_hand (number INTEGER PRIMARY KEY)")
         self._connection.execute("DELETE FROM in_hand")
         self._connection.executemany("INSERT INTO in_hand VALUES (?)", ((number,) for number in change.in_hand))
         self._connection.execute(
-            "UPDATE jobs SET state = 'cancelled', decided_us = ? WHERE run_key = ? AND state = 'queued'"
-            " AND number NOT IN (SELECT number FROM in_hand)",
-            (at_us, key),
+            "UPDATE jobs SET state = 'cancelled', decided_us = ? WHERE run_key = ? AND number >= ? AND number < ?"
+            " AND state = 'queued' AND number NOT IN (SELECT number FROM in_hand)",
+            (microseconds(change.at), self.run_keys[change.run_id], change.first, change.end),
         )
-        self._event(change.at, "run-cancelled", change.run_id, change.run_id, reason=change.reason)
 
     def _run_over(self, change: RunOver) -> None:
         updated = self._connection.execute(

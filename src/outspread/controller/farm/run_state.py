@@ -35,36 +35,6 @@ class PlannedJob:
 class RunState:
     """A run that is not over. ``sequence`` names it in this process; ``counts`` are those of its jobs."""
 
-    __slots__ = (
-        "attempts",
-        "cancel_reason",
-        "cancelled",
-        "expected_s",
-        "failed",
-        "flaky",
-        "in_hand",
-        "infra",
-        "jobs",
-        "keys",
-        "lanes",
-        "name",
-        "owner",
-        "passed",
-        "places",
-        "priorities",
-        "project",
-        "retried",
-        "retries",
-        "run_id",
-        "sequence",
-        "stopped",
-        "submitted_at",
-        "total",
-        "tries",
-        "usual_s",
-        "waiting",
-    )  # fmt: skip
-
     def __init__(
         self, *, sequence: int, run_id: str, owner: str, name: str, project: str, jobs: Sequence[PlannedJob], at: float
     ) -> None:
@@ -95,6 +65,7 @@ class RunState:
         self.flaky = 0
         self.retried = 0
         self.places = 0  # attempts that ended
+        self.unstopped_from: int | None = None  # of a cancelled run: the record still has queued jobs from this number on
         self.usual_s = 0.0  # what its attempts take lately; 0 before the first
 
     def planned_s(self, number: int) -> float:
@@ -123,7 +94,7 @@ class RunState:
 
     @property
     def is_over(self) -> bool:
-        return not self.waiting and not self.in_hand
+        return not self.waiting and not self.in_hand and self.unstopped_from is None
 
     @property
     def counts(self) -> JobCounts:

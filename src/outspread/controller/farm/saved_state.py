@@ -113,6 +113,7 @@ def _read_run(
     state.cancelled = cancelled_us is not None
     state.cancel_reason = cancel_reason or ""
     state.waiting = 0
+    state.unstopped_from = 0 if state.cancelled else None
     (state.places,) = connection.execute("SELECT coalesce(max(place), 0) FROM attempts WHERE run_key = ?", (run_key,)).fetchone()
     (state.retried,) = connection.execute(
         "SELECT count(*) FROM attempts WHERE run_key = ? AND outcome IN (?, ?) AND NOT decides", (run_key, *_FAILED)
@@ -138,7 +139,9 @@ def _read_jobs(connection: sqlite3.Connection, run_key: int, state: RunState) ->
         state.attempts[number] = attempts
         if failures.get(number) or infra_failures:
             state.tries[number] = Tries(failures.get(number, 0), infra_failures)
-        if job_state == JobState.QUEUED:
+        if job_state == JobState.QUEUED and state.cancelled:
+            state.stopped += 1
+        elif job_state == JobState.QUEUED:
             ready.append(number)
             state.waiting += 1
         elif job_state in {JobState.DONE, JobState.CANCELLED}:

@@ -30,6 +30,7 @@ from outspread.controller.farm.farm_changes import (
     FarmChange,
     JobClaimed,
     JobReleased,
+    JobsStopped,
     JobStarted,
     LogWritten,
     RunOver,
@@ -48,6 +49,8 @@ from outspread.errors import UserError
 AHEAD_S: Final = 0.2
 #: And at most so many jobs a slot.
 AHEAD_JOBS: Final = 64
+#: So many jobs of a cancelled run are recorded as such in one transaction.
+STOPPED_AT_ONCE: Final = 20_000
 #: So many attempts that ended are remembered, to know a report that comes again.
 _ENDED_KEPT: Final = 100_000
 #: A stop is told again after so many seconds, if its attempt still goes on.
@@ -128,12 +131,24 @@ class Scheduler:
         self.queue.remove_run(run.sequence)
         run.stopped += run.waiting
         run.waiting = 0
-        self.changes.append(RunStopped(run_id, reason, tuple(run.in_hand), at))
+        run.unstopped_from = 0
+        self.changes.append(RunStopped(run_id, reason, at))
         for attempt in run.in_hand.values():
             attempt.stop = StopReason.CANCELLED
             if attempt.worker:
                 self._disturbed.add(attempt.worker)
+
+    def stop_some(self, *, at: float) -> bool:
+        """Have some more jobs of cancelled runs recorded as such; return whether there are any left to do so."""
+        run = next((run for run in self.runs.values() if run.unstopped_from is not None), None)
+        if run is None or run.unstopped_from is None:
+            return False
+        first, end = run.unstopped_from, min(run.unstopped_from + STOPPED_AT_ONCE, run.total)
+        in_hand = tuple(number for number in run.in_hand if first <= number < end)
+        self.changes.append(JobsStopped(run.run_id, first, end, in_hand, at))
+        run.unstopped_from = end if end < run.total else None
         self._end_if_over(run, at)
+        return True
 
     # --- workers ---
 

@@ -48,6 +48,8 @@ class Farm:
         self.take_changes()
 
     def take_changes(self) -> list[FarmChange]:
+        while self.scheduler.stop_some(at=self.at):
+            pass
         changes, self.scheduler.changes = self.scheduler.changes, []
         self.changes += changes
         return changes

@@ -175,8 +175,10 @@ def test_cancel_is_final_and_reaches_what_runs(farm: Any, hand: Make) -> None:
     claim = ann.take()
     farm.scheduler.cancel("r", "enough", at=farm.at)
     farm.scheduler.cancel("r", "again", at=farm.at)
-    (stopped,) = [change for change in farm.take_changes() if isinstance(change, RunStopped)]
-    assert (stopped.reason, stopped.in_hand) == ("enough", (0,))
+    stopped, jobs_stopped = farm.take_changes()
+    assert isinstance(stopped, RunStopped)
+    assert stopped.reason == "enough"
+    assert (jobs_stopped.first, jobs_stopped.end, jobs_stopped.in_hand) == (0, 3, (0,))
     orders = ann.call()
     assert (orders.claims, orders.stops) == ((), (Stop(claim.fence, StopReason.CANCELLED),))
     assert ann.call().stops == ()  # told once
