@@ -42,6 +42,7 @@ class CommandJob(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
     requires: dict[str, str] = {}  # dimensions that a worker must have
     priority: int = 0  # higher goes first
     key: str = ""  # under which its durations are remembered; "": its name
+    limits: tuple[str, ...] = ()  # names of which only so many jobs may run at once, as the farm has set
     isolation: Isolation = Isolation.NONE
     image: str = ""  # a root tree on the worker for ``sandbox``
 
@@ -54,6 +55,7 @@ class CommandRun(Struct, frozen=True):
     jobs: tuple[CommandJob, ...]
     name: str = ""
     project: str = ""  # durations are remembered by project and key
+    stop_after: int = 0  # cancel the rest when so many jobs have failed; 0: never
 
 
 # --- between worker and controller --------------------------------------------------------------------------------------
@@ -177,6 +179,7 @@ class CommandRunStatus(Struct, frozen=True):
     submitted_at: float
     finished_at: float | None = None
     cancel_reason: str = ""
+    work_left_s: float = 0.0  # expected of all jobs that have not begun, on one slot
 
 
 class CommandAttempt(Struct, frozen=True):
@@ -215,6 +218,8 @@ class CommandJobStatus(Struct, frozen=True):
     priority: int
     attempts: tuple[CommandAttempt, ...] = ()
     waiting: str = ""
+    ahead: int | None = None  # jobs that will probably begin before it
+    starts_in_s: float | None = None  # expected
 
 
 class JobPage(Struct, frozen=True):

@@ -26,6 +26,7 @@ class RunAccepted(Struct, frozen=True):
     project: str
     jobs: tuple[AcceptedJob, ...]
     at: float
+    stop_after: int = 0
 
 
 class RunStopped(Struct, frozen=True):

@@ -30,11 +30,12 @@ from outspread.controller.farm import farm_reader, submission_check
 from outspread.controller.farm.farm_changes import AcceptedJob, RunAccepted, RunForgotten
 from outspread.controller.farm.farm_figures import FarmFigures
 from outspread.controller.farm.farm_ledger import FarmLedger, RecordError
+from outspread.controller.farm.farm_policy import FarmPolicy
 from outspread.controller.farm.farm_reader import PROGRESS_LIMIT, KnownRun
 from outspread.controller.farm.run_state import RunState
 from outspread.controller.farm.saved_state import planned, restore
 from outspread.controller.farm.scheduler import Scheduler, split_attempt_id
-from outspread.controller.farm.waiting_reason import waiting_reason
+from outspread.controller.farm.waiting_reason import why_it_waits
 from outspread.controller.read_record import read_durations
 from outspread.controller.values import JobState, Outcome
 from outspread.errors import ConflictError, UserError
@@ -59,12 +60,14 @@ class FarmController:
         *,
         wall: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
+        policy: FarmPolicy | None = None,
         missing_trees: Callable[[set[str]], Awaitable[set[str]]] | None = None,
     ) -> None:
         self._ledger = ledger
         self._missing_trees = missing_trees
         self._wall = wall
         self._monotonic = monotonic
+        self._policy = policy or FarmPolicy()
         self._scheduler = Scheduler(epoch=0)
         self._polls: dict[str, _Poll] = {}  # worker -> its waiting call
         self._news: asyncio.Future[None] | None = None  # of those who look on
@@ -77,7 +80,7 @@ class FarmController:
     async def open(self) -> None:
         """Take the cell, and go on with what was left; InfrastructureError when another controller has it."""
         saved, holds = await self._ledger.open(1)
-        self._scheduler = Scheduler(epoch=self._ledger.epoch)
+        self._scheduler = Scheduler(epoch=self._ledger.epoch, policy=self._policy)
         now, at = self._monotonic(), self._wall()
         for run in saved:
             self._scheduler.next_sequence()
@@ -165,7 +168,6 @@ class FarmController:
         self._serve_polls(reluctantly=True)
         self._publish()
         await self._ledger.settle()
-        self._stop_the_rest()
 
     async def command_runs(self, *, limit: int = 20, before: float | None = None, owner: str = "") -> list[CommandRunStatus]:
         """Return runs, newest first."""
@@ -221,7 +223,8 @@ class FarmController:
         state = self._scheduler.runs.get(job.run_id)
         if job.state is not JobState.QUEUED or state is None or job.number in state.in_hand:
             return job
-        return structs.replace(job, waiting=waiting_reason(self._scheduler, state, job.number, at=self._wall()))
+        wait = why_it_waits(self._scheduler, state, job.number, at=self._wall())
+        return structs.replace(job, waiting=wait.reason, ahead=wait.ahead, starts_in_s=wait.starts_in_s)
 
     async def submission(self, run_id: str, numbers: tuple[int, ...]) -> CommandRun:
         """Return a run as it was submitted, with the jobs of these numbers only."""
@@ -302,6 +305,7 @@ class FarmController:
             project=run.project,
             jobs=tuple(AcceptedJob(job.name, job.key, job.priority, job.job) for job in jobs),
             at=at,
+            stop_after=run.stop_after,
         )
         await self._ledger.record_or_withdraw(accepted)
         state = RunState(
@@ -313,6 +317,7 @@ class FarmController:
             jobs=jobs,
             at=at,
         )
+        state.stop_after = run.stop_after
         self._scheduler.add_run(state)
         self._serve_polls(reluctantly=True)
         self._publish()
@@ -417,6 +422,8 @@ class FarmController:
         """Have what changed written, and wake those who look on; return whether anything changed."""
         if not self._flush():
             return False
+        if self._scheduler.has_to_stop():
+            self._stop_the_rest()
         self._wake_lookers()
         return True
 

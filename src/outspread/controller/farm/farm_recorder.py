@@ -104,12 +104,13 @@ class FarmRecorder:
     def _run_accepted(self, change: RunAccepted) -> None:
         inserted = self._connection.execute(
             "INSERT INTO runs (run_id, digest, owner, project, root, options, seed, seed_matters, state, process,"
-            " submitted_us, total_jobs, kind, name) VALUES (?, ?, ?, ?, '', '{}', 0, 0, 'running', ?, ?, ?, 'commands', ?)",
+            " submitted_us, total_jobs, kind, name) VALUES (?, ?, ?, ?, '', ?, 0, 0, 'running', ?, ?, ?, 'commands', ?)",
             (
                 change.run_id,
                 change.digest,
                 change.owner,
                 change.project,
+                f'{{"stop_after":{change.stop_after}}}',
                 self._process,
                 microseconds(change.at),
                 len(change.jobs),

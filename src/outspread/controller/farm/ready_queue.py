@@ -14,21 +14,26 @@ from typing import Final, NamedTuple
 
 from outspread.controller.farm.owner_shares import OwnerShares
 
-#: What a worker must have, sorted: equal requirements are equal lanes.
-Lane = tuple[tuple[str, str], ...]
+
+class Lane(NamedTuple):
+    """What jobs have in common that decides where and when they may run; each part sorted."""
+
+    requires: tuple[tuple[str, str], ...] = ()
+    limits: tuple[str, ...] = ()
+
 
 #: So many retries are looked at for one whose last worker was another.
 _RETRIES_LOOKED_AT: Final = 8
 
 
-def lane_of(requires: Mapping[str, str]) -> Lane:
+def lane_of(requires: Mapping[str, str], limits: Iterable[str] = ()) -> Lane:
     """Return the lane of a job."""
-    return tuple(sorted(requires.items()))
+    return Lane(tuple(sorted(requires.items())), tuple(sorted(set(limits))))
 
 
 def serves(dimensions: Mapping[str, str], lane: Lane) -> bool:
     """Tell whether a worker of these dimensions may take jobs of this lane."""
-    return all(dimensions.get(key) == value for key, value in lane)
+    return all(dimensions.get(key) == value for key, value in lane.requires)
 
 
 class ReadyJob(NamedTuple):
@@ -125,10 +130,12 @@ class ReadyQueue:
         *,
         reluctantly: bool = True,
         wanted: Callable[[ReadyJob], bool] | None = None,
+        is_barred: Callable[[str], bool] | None = None,
     ) -> ReadyJob | None:
         """Return the next job of these lanes for this worker, which is not ready any more; None when there is none.
 
         ``reluctantly``: also a retry of what it tried itself. With ``wanted``, a next job that is not wanted stays where it is.
+        Jobs of owners that are barred are passed over.
         """
         best: _Place | None = None
         avoided: _Place | None = None
@@ -137,7 +144,10 @@ class ReadyQueue:
             if not priorities:
                 continue
             for priority in sorted(priorities, reverse=True):
-                found, reluctant = self._best_of(lane, priority, priorities[priority], worker)
+                owners = priorities[priority]
+                if is_barred is not None:
+                    owners = {owner: bucket for owner, bucket in owners.items() if not is_barred(owner)}
+                found, reluctant = self._best_of(lane, priority, owners, worker)
                 if found is not None and (best is None or found < best):
                     best = found
                 if reluctant is not None and (avoided is None or reluctant < avoided):

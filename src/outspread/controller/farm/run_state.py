@@ -56,7 +56,10 @@ class RunState:
         self.expected_s = array("d", (job.expected_s for job in jobs))
         self.attempts = array("H", bytes(2 * len(jobs)))
         self.tries: dict[int, Tries] = {}  # of jobs that were tried in vain
+        self.stop_after = 0
         self.waiting = len(jobs)
+        self.known_left_s = sum(self.expected_s)  # of those that wait
+        self.unknown_left = sum(not expected_s for expected_s in self.expected_s)
         self.in_hand: dict[int, AttemptInHand] = {}  # by number
         self.passed = 0
         self.failed = 0
@@ -77,6 +80,29 @@ class RunState:
 
     def ready_job(self, number: int) -> ReadyJob:
         return ReadyJob(self.sequence, number)
+
+    def join_queue(self, number: int) -> None:
+        """Count a job as waiting."""
+        self.waiting += 1
+        self.known_left_s += self.expected_s[number]
+        self.unknown_left += not self.expected_s[number]
+
+    def leave_queue(self, number: int) -> None:
+        """Count a job as not waiting any more."""
+        self.waiting -= 1
+        self.known_left_s -= self.expected_s[number]
+        self.unknown_left -= not self.expected_s[number]
+
+    def stop_waiting(self) -> None:
+        """Count all that wait as cancelled."""
+        self.stopped += self.waiting
+        self.waiting = self.unknown_left = 0
+        self.known_left_s = 0.0
+
+    @property
+    def work_left_s(self) -> float:
+        """What is expected of all that waits, on one slot."""
+        return max(0.0, self.known_left_s) + self.unknown_left * (self.usual_s or UNKNOWN_S)
 
     def took(self, seconds: float) -> None:
         """Learn from an attempt with a verdict."""
@@ -124,4 +150,5 @@ class RunState:
             counts=self.counts,
             submitted_at=self.submitted_at,
             cancel_reason=self.cancel_reason,
+            work_left_s=self.work_left_s,
         )

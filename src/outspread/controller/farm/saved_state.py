@@ -49,7 +49,7 @@ def planned(job: CommandJob, document: bytes, known_s: Mapping[str, float], unkn
         job=document,
         name=job.name,
         key=key,
-        lane=lane_of(job.requires),
+        lane=lane_of(job.requires, job.limits),
         priority=job.priority,
         retries=job.retries,
         expected_s=known_s.get(key, unknown_s),
@@ -74,7 +74,8 @@ def restore(scheduler: Scheduler, saved: SavedRun, *, now: float) -> None:
 def read_unfinished(connection: sqlite3.Connection, next_sequence: int) -> list[SavedRun]:
     """Return the runs that are not over, oldest first, numbered from ``next_sequence``."""
     rows = connection.execute(
-        "SELECT run_key, run_id, owner, name, project, submitted_us, cancelled_us, cancel_reason FROM runs"
+        "SELECT run_key, run_id, owner, name, project, submitted_us, cancelled_us, cancel_reason,"
+        " coalesce(json_extract(options, '$.stop_after'), 0) FROM runs"
         " WHERE kind = 'commands' AND state = 'running' ORDER BY run_key"
     ).fetchall()
     return [_read_run(connection, next_sequence + place, *row) for place, row in enumerate(rows)]
@@ -97,6 +98,7 @@ def _read_run(
     submitted_us: int,
     cancelled_us: int | None,
     cancel_reason: str | None,
+    stop_after: int,
 ) -> SavedRun:
     known_s = {
         key: duration_us / MICROSECONDS
@@ -110,9 +112,11 @@ def _read_run(
     state = RunState(
         sequence=sequence, run_id=run_id, owner=owner, name=name, project=project, jobs=jobs, at=submitted_us / MICROSECONDS
     )
+    state.stop_after = stop_after
     state.cancelled = cancelled_us is not None
     state.cancel_reason = cancel_reason or ""
-    state.waiting = 0
+    state.stop_waiting()
+    state.stopped = 0
     state.unstopped_from = 0 if state.cancelled else None
     (state.places,) = connection.execute("SELECT coalesce(max(place), 0) FROM attempts WHERE run_key = ?", (run_key,)).fetchone()
     (state.retried,) = connection.execute(
@@ -143,7 +147,7 @@ def _read_jobs(connection: sqlite3.Connection, run_key: int, state: RunState) ->
             state.stopped += 1
         elif job_state == JobState.QUEUED:
             ready.append(number)
-            state.waiting += 1
+            state.join_queue(number)
         elif job_state in {JobState.DONE, JobState.CANCELLED}:
             state.decide(number, Outcome(outcome) if outcome else Outcome.CANCELLED, flaky=bool(flaky))
     return ready

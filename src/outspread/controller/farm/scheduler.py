@@ -38,8 +38,9 @@ from outspread.controller.farm.farm_changes import (
     WorkerHeld,
 )
 from outspread.controller.farm.farm_figures import FarmFigures, LaneFigures
+from outspread.controller.farm.farm_policy import FarmPolicy, Usage
 from outspread.controller.farm.owner_shares import OwnerShares
-from outspread.controller.farm.ready_queue import ReadyQueue
+from outspread.controller.farm.ready_queue import Lane, ReadyQueue
 from outspread.controller.farm.run_state import RunState
 from outspread.controller.farm.worker_state import WorkerState
 from outspread.controller.values import JobState, Outcome
@@ -61,12 +62,13 @@ _LONGEST_S: Final = 1e7
 _VERDICTS: Final = frozenset({Outcome.PASSED, Outcome.FAILED, Outcome.TIMEOUT})
 _REPORTED: Final = _VERDICTS | {Outcome.CANCELLED, Outcome.INFRA}
 _PAST_INCARNATIONS: Final = 8
+_NO_POLICY: Final = FarmPolicy()
 
 
 class Scheduler:
     """One cell's runs, jobs and workers. Fences grow from ``epoch``: those of an earlier owner of the cell are lower."""
 
-    def __init__(self, *, epoch: int) -> None:
+    def __init__(self, *, epoch: int, policy: FarmPolicy = _NO_POLICY) -> None:
         self.changes: list[FarmChange] = []
         self.runs: dict[str, RunState] = {}
         self.workers: dict[str, WorkerState] = {}
@@ -74,7 +76,8 @@ class Scheduler:
         self._fence = epoch << 32
         self._sequence = 0
         self._by_sequence: dict[int, RunState] = {}
-        self.queue = ReadyQueue(OwnerShares())
+        self.queue = ReadyQueue(OwnerShares(policy.weight))
+        self.usage = Usage(policy)
         self._shares = self.queue.shares
         self._attempts: dict[int, AttemptInHand] = {}
         self._ended: OrderedDict[int, None] = OrderedDict()
@@ -117,6 +120,7 @@ class Scheduler:
         known.pieces = pieces
         self._attempts[fence] = known
         run.in_hand[number] = known
+        self.usage.take(run.owner, run.lanes[number])
         self._orphans_until = now + LEASE_S
         if run.cancelled:
             known.stop = StopReason.CANCELLED
@@ -129,14 +133,17 @@ class Scheduler:
         run.cancelled = True
         run.cancel_reason = reason
         self.queue.remove_run(run.sequence)
-        run.stopped += run.waiting
-        run.waiting = 0
+        run.stop_waiting()
         run.unstopped_from = 0
         self.changes.append(RunStopped(run_id, reason, at))
         for attempt in run.in_hand.values():
             attempt.stop = StopReason.CANCELLED
             if attempt.worker:
                 self._disturbed.add(attempt.worker)
+
+    def has_to_stop(self) -> bool:
+        """Tell whether jobs of cancelled runs are still to be recorded as such."""
+        return any(run.unstopped_from is not None for run in self.runs.values())
 
     def stop_some(self, *, at: float) -> bool:
         """Have some more jobs of cancelled runs recorded as such; return whether there are any left to do so."""
@@ -228,15 +235,17 @@ class Scheduler:
         worker = self.workers[name]
         if not worker.takes_work(at):
             return []
-        lanes = [lane for lane in self.queue.lanes() if worker.may_serve(lane)]
+        is_barred = self.usage.is_barred if self.usage.policy.quotas else None
         claims: list[Claim] = []
-        while lanes:
+        while lanes := self._lanes_for(worker):
             ahead = len(worker.in_hand) >= worker.slots
             if ahead and (
                 worker.planned_s >= worker.slots * AHEAD_S or len(worker.in_hand) >= worker.slots * AHEAD_JOBS or not worker.slots
             ):
                 break
-            job = self.queue.take(lanes, name, reluctantly=reluctantly, wanted=self._is_short if ahead else None)
+            job = self.queue.take(
+                lanes, name, reluctantly=reluctantly, wanted=self._is_short if ahead else None, is_barred=is_barred
+            )
             if job is None:
                 break
             claims.append(self._claim(worker, self._by_sequence[job.run], job.number, now=now))
@@ -297,7 +306,9 @@ class Scheduler:
         statuses = self.worker_statuses(now=now, at=at)
         return FarmFigures(
             lanes=tuple(
-                LaneFigures(",".join(f"{key}={value}" for key, value in lane), self.queue.waiting(lane))
+                LaneFigures(
+                    ",".join((*(f"{key}={value}" for key, value in lane.requires), *lane.limits)), self.queue.waiting(lane)
+                )
                 for lane in self.queue.lanes()
             ),
             running=len(self._attempts),
@@ -329,7 +340,7 @@ class Scheduler:
     def _claim(self, worker: WorkerState, run: RunState, number: int, *, now: float) -> Claim:
         self._fence += 1
         self._claims += 1
-        run.waiting -= 1
+        run.leave_queue(number)
         run.attempts[number] += 1
         attempt = AttemptInHand(
             fence=self._fence,
@@ -345,6 +356,7 @@ class Scheduler:
         worker.in_hand[self._fence] = attempt
         worker.planned_s += attempt.planned_s
         self._shares.serve(run.owner, attempt.planned_s)
+        self.usage.take(run.owner, run.lanes[number])
         return Claim(
             fence=self._fence,
             run_id=run.run_id,
@@ -354,6 +366,9 @@ class Scheduler:
             owner=run.owner,
             expected_s=attempt.planned_s,
         )
+
+    def _lanes_for(self, worker: WorkerState) -> list[Lane]:
+        return [lane for lane in self.queue.lanes() if worker.may_serve(lane) and not self.usage.full_limit(lane)]
 
     def _is_short(self, job: tuple[int, int]) -> bool:
         return self._by_sequence[job[0]].planned_s(job[1]) <= AHEAD_S
@@ -465,6 +480,8 @@ class Scheduler:
         self._outcomes[outcome.value] += 1
         if decision.outcome is not None:
             run.decide(number, decision.outcome, flaky=flaky)
+            if run.stop_after and run.failed >= run.stop_after and run.waiting:
+                self.cancel(run.run_id, f"{run.failed} jobs failed", at=at)
             self._end_if_over(run, at)
         else:
             run.retried += outcome is not Outcome.INFRA
@@ -488,13 +505,15 @@ class Scheduler:
 
     def _queue_again(self, run: RunState, number: int, tries: Tries, *, last_worker: str) -> None:
         run.tries[number] = tries
-        run.waiting += 1
+        run.join_queue(number)
         self.queue.put_back(run.ready_job(number), run.lanes[number], run.priorities[number], run.expected_s[number], last_worker)
 
     def _let_go(self, attempt: AttemptInHand) -> None:
         del self._attempts[attempt.fence]
         self._watched.pop(attempt.fence, None)
-        del self.runs[attempt.run_id].in_hand[attempt.number]
+        run = self.runs[attempt.run_id]
+        del run.in_hand[attempt.number]
+        self.usage.give_back(run.owner, run.lanes[attempt.number])
         if attempt.worker:
             worker = self.workers[attempt.worker]
             del worker.in_hand[attempt.fence]

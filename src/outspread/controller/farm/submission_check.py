@@ -36,6 +36,8 @@ def check(run: CommandRun) -> None:
             raise ValueError(f"it has {len(run.jobs)} jobs; the limit is {JOBS_LIMIT}")  # noqa: TRY301
         for what, text in (("owner", run.owner), ("name", run.name), ("project", run.project)):
             _check_text(what, text, 255)
+        if run.stop_after < 0:
+            raise ValueError("stop_after is below 0")  # noqa: TRY301
         seen: set[str] = set()
         for number, job in enumerate(run.jobs):
             _check_job(number, job)
@@ -90,6 +92,8 @@ def _check_places(job: CommandJob) -> None:
         raise ValueError(f"inputs {job.inputs[:80]!r} is no digest: HASH/SIZE of SHA-256")
     if job.directory.startswith("/") or ".." in job.directory.split("/"):
         raise ValueError(f"its directory {job.directory!r} is outside of its tree")
+    if len(job.limits) > 20 or any(not name or len(name) > 100 for name in job.limits):
+        raise ValueError("a limit that it names is empty or too long, or there are more than 20")
     for key, value in job.requires.items():
         if not key or len(key) > 100 or len(value) > 255:
             raise ValueError("a dimension that it requires is empty or too long")
@@ -114,7 +118,7 @@ def encoded(jobs: Sequence[CommandJob]) -> list[bytes]:
 
 def digest(run: CommandRun, documents: Sequence[bytes]) -> str:
     """Return the SHA-256 of a run's content in hexadecimal digits."""
-    content = hashlib.sha256(msgspec.json.encode([run.owner, run.name, run.project]))
+    content = hashlib.sha256(msgspec.json.encode([run.owner, run.name, run.project, run.stop_after]))
     for document in documents:
         content.update(b"\n")
         content.update(document)

@@ -1,6 +1,7 @@
 """Why a queued job waits, in words for people. Pure."""
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from outspread.controller.farm.ready_queue import Lane
 from outspread.controller.farm.run_state import RunState
@@ -8,35 +9,46 @@ from outspread.controller.farm.scheduler import Scheduler
 from outspread.controller.farm.worker_state import WorkerState
 
 
-def waiting_reason(scheduler: Scheduler, run: RunState, number: int, *, at: float) -> str:
-    """Return what a queued job of ``run`` waits for: a worker that there is none of, one on hold, or those before it."""
+class Wait(NamedTuple):
+    """Why a job waits; when it is only for those before it, how many they are and how long they will probably take."""
+
+    reason: str
+    ahead: int | None = None
+    starts_in_s: float | None = None
+
+
+def why_it_waits(scheduler: Scheduler, run: RunState, number: int, *, at: float) -> Wait:
+    """Return what a queued job of ``run`` waits for: a worker that there is none of, one on hold, a limit, or those before it."""
     lane = run.lanes[number]
     workers = list(scheduler.workers.values())
     able = [worker for worker in workers if worker.may_serve(lane)]
     if not workers:
-        return "there is no worker"
+        return Wait("there is no worker")
     if not able:
-        return _missing(lane, workers)
+        return Wait(_missing(lane, workers))
     connected = [worker for worker in able if worker.connected]
     if not connected:
-        return f"no worker{_having(lane)} is connected; last seen: {_names(able)}"
+        return Wait(f"no worker{_having(lane)} is connected; last seen: {_names(able)}")
     working = [worker for worker in connected if worker.takes_work(at)]
     if not working:
-        return _not_working(connected, lane)
-    count, seconds = scheduler.queue.ahead(run.ready_job(number), lane, run.priorities[number], run.expected_s[number])
+        return Wait(_not_working(connected, lane))
     slots = sum(worker.slots for worker in working)
+    count, seconds = scheduler.queue.ahead(run.ready_job(number), lane, run.priorities[number], run.expected_s[number])
+    starts_in_s = max(seconds, count * (run.usual_s or 0.0)) / max(slots, 1)
+    if reason := scheduler.usage.reason(run.owner, lane):
+        return Wait(reason, count, None)
     if not count:
-        return f"next; waits for one of {slots} slots"
-    seconds = seconds or count * run.planned_s(number)
-    return f"behind {count} jobs, about {_span(seconds / max(slots, 1))}"
+        return Wait(f"next; waits for one of {slots} slots", 0, starts_in_s)
+    about = f", about {_span(starts_in_s)}" if starts_in_s else ""
+    return Wait(f"behind {count} jobs{about}", count, starts_in_s or None)
 
 
 def _missing(lane: Lane, workers: Sequence[WorkerState]) -> str:
     """Name the first dimension that no worker has; if each is there, but not together, all of them."""
-    for key, value in lane:
+    for key, value in lane.requires:
         if not any(worker.dimensions.get(key) == value for worker in workers):
             return f"no worker has {key}={value}"
-    return f"no worker has all of {', '.join(f'{key}={value}' for key, value in lane)}"
+    return f"no worker has all of {', '.join(f'{key}={value}' for key, value in lane.requires)}"
 
 
 def _not_working(workers: Sequence[WorkerState], lane: Lane) -> str:
@@ -48,7 +60,7 @@ def _not_working(workers: Sequence[WorkerState], lane: Lane) -> str:
 
 
 def _having(lane: Lane) -> str:
-    return f" with {', '.join(f'{key}={value}' for key, value in lane)}" if lane else ""
+    return f" with {', '.join(f'{key}={value}' for key, value in lane.requires)}" if lane.requires else ""
 
 
 def _names(workers: Iterable[WorkerState]) -> str:

@@ -7,12 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outspread.controller.farm.owner_shares import OwnerShares
-from outspread.controller.farm.ready_queue import ReadyJob, ReadyQueue, lane_of, serves
+from outspread.controller.farm.ready_queue import Lane, ReadyJob, ReadyQueue, lane_of, serves
 
-JOB = st.tuples(st.sampled_from([(), (("kvm", "yes"),)]), st.integers(-1, 1), st.sampled_from([0.0, 1.0, 2.5]))
+ANY = Lane()
+KVM = Lane((("kvm", "yes"),))
+JOB = st.tuples(st.sampled_from([ANY, KVM]), st.integers(-1, 1), st.sampled_from([0.0, 1.0, 2.5]))
 
 
-def drained(queue: ReadyQueue, *lanes: tuple[tuple[str, str], ...], worker: str = "w") -> Iterator[ReadyJob]:
+def drained(queue: ReadyQueue, *lanes: Lane, worker: str = "w") -> Iterator[ReadyJob]:
     while (job := queue.take(lanes, worker)) is not None:
         yield job
 
@@ -24,7 +26,7 @@ def test_of_one_owner_priority_then_longest_then_submission(first: list[tuple], 
     for run, jobs in enumerate((first, second)):
         queue.add_run(run, "me", [(number, *job) for number, job in enumerate(jobs)])
         everything += [(-priority, -expected_s, run, number) for number, (_, priority, expected_s) in enumerate(jobs)]
-    got = list(drained(queue, (), (("kvm", "yes"),)))
+    got = list(drained(queue, ANY, KVM))
     assert got == [ReadyJob(run, number) for _, _, run, number in sorted(everything)]
     assert queue.lanes() == []
 
@@ -33,23 +35,23 @@ def test_of_one_owner_priority_then_longest_then_submission(first: list[tuple], 
 def test_only_offered_lanes_are_touched(jobs: list[tuple]) -> None:  # type: ignore[type-arg]
     queue = ReadyQueue(OwnerShares())
     queue.add_run(0, "me", [(number, *job) for number, job in enumerate(jobs)])
-    assert {number for _, number in drained(queue, ())} == {number for number, job in enumerate(jobs) if job[0] == ()}
-    assert queue.waiting((("kvm", "yes"),)) == sum(job[0] != () for job in jobs)
+    assert {number for _, number in drained(queue, ANY)} == {number for number, job in enumerate(jobs) if job[0] == ANY}
+    assert queue.waiting(KVM) == sum(job[0] != ANY for job in jobs)
 
 
 @given(st.lists(st.sampled_from("abc"), min_size=1, max_size=20), st.data())
 def test_a_run_that_is_removed_leaves_nothing(owners: list[str], data: st.DataObject) -> None:
     queue = ReadyQueue(OwnerShares())
     for run, owner in enumerate(owners):
-        queue.add_run(run, owner, [(number, (), 0, 1.0) for number in range(3)])
-    job = queue.take([()], "w")
+        queue.add_run(run, owner, [(number, ANY, 0, 1.0) for number in range(3)])
+    job = queue.take([ANY], "w")
     assert job is not None
-    queue.put_back(job, (), 0, 1.0, "w")
+    queue.put_back(job, ANY, 0, 1.0, "w")
     removed = data.draw(st.sets(st.integers(0, len(owners) - 1)))
     for run in removed:
         queue.remove_run(run)
         queue.remove_run(run)
-    left = list(drained(queue, ()))
+    left = list(drained(queue, ANY))
     assert sorted(left) == sorted(
         ReadyJob(run, number) for run in range(len(owners)) if run not in removed for number in range(3)
     )
@@ -57,28 +59,28 @@ def test_a_run_that_is_removed_leaves_nothing(owners: list[str], data: st.DataOb
 
 def test_a_next_job_that_is_not_wanted_stays() -> None:
     queue = ReadyQueue(OwnerShares())
-    queue.add_run(0, "me", [(0, (), 0, 9.0), (1, (), 0, 1.0)])
-    assert queue.take([()], "w", wanted=lambda job: job.number == 1) is None
-    assert list(drained(queue, ())) == [ReadyJob(0, 0), ReadyJob(0, 1)]
+    queue.add_run(0, "me", [(0, ANY, 0, 9.0), (1, ANY, 0, 1.0)])
+    assert queue.take([ANY], "w", wanted=lambda job: job.number == 1) is None
+    assert list(drained(queue, ANY)) == [ReadyJob(0, 0), ReadyJob(0, 1)]
 
 
 def test_a_retry_goes_first_but_to_another_worker() -> None:
     queue = ReadyQueue(OwnerShares())
-    queue.add_run(0, "me", [(0, (), 0, 1.0), (1, (), 0, 9.0)])
-    assert queue.take([()], "ann") == ReadyJob(0, 1)
-    queue.put_back(ReadyJob(0, 1), (), 0, 9.0, "ann")
-    assert queue.take([()], "ann") == ReadyJob(0, 0)
-    assert queue.take([()], "ann", reluctantly=False) is None
-    assert queue.take([()], "bob", reluctantly=False) == ReadyJob(0, 1)
+    queue.add_run(0, "me", [(0, ANY, 0, 1.0), (1, ANY, 0, 9.0)])
+    assert queue.take([ANY], "ann") == ReadyJob(0, 1)
+    queue.put_back(ReadyJob(0, 1), ANY, 0, 9.0, "ann")
+    assert queue.take([ANY], "ann") == ReadyJob(0, 0)
+    assert queue.take([ANY], "ann", reluctantly=False) is None
+    assert queue.take([ANY], "bob", reluctantly=False) == ReadyJob(0, 1)
 
 
 def test_how_much_is_ahead() -> None:
     queue = ReadyQueue(OwnerShares())
-    queue.add_run(0, "me", [(0, (), 0, 1.0), (1, (), 0, 9.0), (2, (), 5, 3.0)])
-    queue.add_run(1, "you", [(0, (), 0, 1.0)] * 1)
-    assert queue.ahead(ReadyJob(0, 2), (), 5, 3.0) == (0, 0.0)
-    assert queue.ahead(ReadyJob(0, 1), (), 0, 9.0) == (1, 3.0)
-    assert queue.ahead(ReadyJob(0, 0), (), 0, 1.0)[0] == 3
+    queue.add_run(0, "me", [(0, ANY, 0, 1.0), (1, ANY, 0, 9.0), (2, ANY, 5, 3.0)])
+    queue.add_run(1, "you", [(0, ANY, 0, 1.0)] * 1)
+    assert queue.ahead(ReadyJob(0, 2), ANY, 5, 3.0) == (0, 0.0)
+    assert queue.ahead(ReadyJob(0, 1), ANY, 0, 9.0) == (1, 3.0)
+    assert queue.ahead(ReadyJob(0, 0), ANY, 0, 1.0)[0] == 3
 
 
 @pytest.mark.parametrize(
@@ -87,7 +89,7 @@ def test_how_much_is_ahead() -> None:
 )
 def test_what_a_worker_serves(dimensions: dict[str, str], served: bool) -> None:
     assert serves(dimensions, lane_of({"b": "2", "a": "1"})) is served
-    assert serves(dimensions, ())
+    assert serves(dimensions, ANY)
 
 
 def test_absence_earns_no_share() -> None:
