@@ -1,5 +1,6 @@
 # make demo   makes the environment in .venv and runs examples/hello
 # make test   makes the environment, installs what the tests need, checks everything and runs all tests
+# make simulate STEPS=1000000 SEED=7   runs a simulated farm through crashes and a bad network for so long
 # make bench  prints what Outspread costs, beside the yardsticks of the machine
 # make format puts the code into the one form
 
@@ -7,7 +8,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check unit bench format clean
+.PHONY: demo test check unit simulate bench format clean
+
+STEPS := 1000000
 
 demo: $(READY)
 	@sh tools/demo.sh $(BIN)
@@ -22,6 +25,9 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+simulate: $(READY)
+	@$(BIN)/python -m tests.simulation --steps $(STEPS) $(if $(SEED),--seed $(SEED))
 
 bench: $(READY)
 	@$(BIN)/python -m bench

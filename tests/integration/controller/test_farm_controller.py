@@ -20,8 +20,9 @@ from outspread.controller.command_values import (
 )
 from outspread.controller.exchange_values import Exchange
 from outspread.controller.farm import farm_ledger
+from outspread.controller.farm.commit_queue import RecordError
 from outspread.controller.farm.farm_controller import FarmController
-from outspread.controller.farm.farm_ledger import FarmLedger, RecordError
+from outspread.controller.farm.farm_ledger import FarmLedger
 from outspread.controller.farm.farm_recorder import FarmRecorder
 from outspread.controller.values import JobState, Outcome
 from outspread.errors import ConflictError, InfrastructureError, UserError

@@ -27,9 +27,10 @@ from outspread.controller.command_values import (
 from outspread.controller.exchange_values import Exchange, Orders
 from outspread.controller.expected_durations import usual
 from outspread.controller.farm import farm_reader, submission_check
+from outspread.controller.farm.commit_queue import RecordError
 from outspread.controller.farm.farm_changes import AcceptedJob, RunAccepted, RunForgotten
 from outspread.controller.farm.farm_figures import FarmFigures
-from outspread.controller.farm.farm_ledger import FarmLedger, RecordError
+from outspread.controller.farm.farm_ledger import FarmLedger
 from outspread.controller.farm.farm_policy import FarmPolicy
 from outspread.controller.farm.farm_reader import PROGRESS_LIMIT, KnownRun
 from outspread.controller.farm.run_state import RunState

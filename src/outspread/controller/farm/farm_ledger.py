@@ -11,13 +11,13 @@ import fcntl
 import os
 import sqlite3
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, TypeVar
 
 from outspread.controller.attempt_logs import AttemptLogs
+from outspread.controller.farm.commit_queue import Batch, CommitQueue, RecordError
 from outspread.controller.farm.farm_changes import FarmChange
 from outspread.controller.farm.farm_recorder import FarmRecorder
 from outspread.controller.farm.saved_state import SavedHold, SavedRun, read_holds, read_unfinished
@@ -32,10 +32,6 @@ _BUSY_S: Final = 5.0
 #: How long after a failed commit the next is tried.
 _AGAIN_S: Final = 1.0
 _READERS: Final = 4
-
-
-class RecordError(InfrastructureError):
-    """The record cannot be written now; nothing is lost, and it may be possible later."""
 
 
 class FarmLedger:
@@ -56,11 +52,8 @@ class FarmLedger:
         self.epoch = 0
         # Guarded by the condition:
         self._wake = threading.Condition()
-        self._pending: deque[FarmChange] = deque()
-        self._waiters: list[asyncio.Future[None]] = []
+        self._queue: CommitQueue[FarmChange, asyncio.Future[None]] = CommitQueue()
         self._closing = False
-        self._fault = ""
-        self._over = ""  # why nothing will ever be written again
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self.commits = 0
@@ -76,12 +69,12 @@ class FarmLedger:
     @property
     def fault(self) -> str:
         """Why nothing can be written now; empty when all is well."""
-        return self._over or self._fault
+        return self._queue.fault
 
     def record(self, changes: Sequence[FarmChange]) -> None:
         """Take changes to be written. Returns at once."""
         with self._wake:
-            self._pending.extend(changes)
+            self._queue.add(changes)
 
     async def record_or_withdraw(self, change: FarmChange) -> None:
         """Write one change durably, or not at all: RecordError when it cannot be written now."""
@@ -90,9 +83,7 @@ class FarmLedger:
             await self.settle()
         except RecordError:
             with self._wake:
-                kept = [other for other in self._pending if other is not change]
-                withdrawn = len(kept) < len(self._pending)
-                self._pending = deque(kept)
+                withdrawn = self._queue.withdraw(change)
             if withdrawn:
                 raise
             await self.settle()  # it is being written just now
@@ -100,12 +91,11 @@ class FarmLedger:
     async def settle(self) -> None:
         """Wait until all that was recorded so far is durable. Raises RecordError when it cannot be written now."""
         with self._wake:
-            if self._over:
-                raise RecordError(f"cannot write the record in {self._directory}: {self._over}")
-            if not self._pending and not self._waiters and not self._fault:
-                return
+            if self._queue.over:
+                raise RecordError(f"cannot write the record in {self._directory}: {self._queue.over}")
             waiter = asyncio.get_running_loop().create_future()
-            self._waiters.append(waiter)
+            if not self._queue.wait(waiter):
+                return
             self._wake.notify()
         await waiter
 
@@ -164,39 +154,35 @@ class FarmLedger:
         assert self._connection is not None
         with contextlib.closing(self._connection), contextlib.closing(self._logs):
             while (batch := self._next_batch()) is not None:
-                changes, waiters = batch
-                self._write_or_wait(changes, waiters)
+                self._write_or_wait(batch)
 
-    def _next_batch(self) -> tuple[list[FarmChange], list[asyncio.Future[None]]] | None:
+    def _next_batch(self) -> Batch[FarmChange, asyncio.Future[None]] | None:
         with self._wake:
-            self._wake.wait_for(lambda: self._waiters or self._closing, timeout=_AGAIN_S)
-            if self._closing and not self._pending and not self._waiters:
+            self._wake.wait_for(lambda: self._queue.has_waiters or self._closing, timeout=_AGAIN_S)
+            if self._closing and not self._queue.has_changes and not self._queue.has_waiters:
                 return None
-            changes = list(self._pending)
-            self._pending.clear()
-            waiters, self._waiters = self._waiters, []
-            return changes, waiters
+            return self._queue.take()
 
-    def _write_or_wait(self, changes: list[FarmChange], waiters: list[asyncio.Future[None]]) -> None:
+    def _write_or_wait(self, batch: Batch[FarmChange, asyncio.Future[None]]) -> None:
         """Write a batch; when that fails, leave it as the first to be written next."""
+        fault, for_good = "", False
         try:
-            if changes:
-                self._write(changes)
-            self._fault = ""
-            self._tell(waiters, None)
+            if batch.changes:
+                self._write(batch.changes)
         except InfrastructureError as error:
-            self._over = error.message
-            self._tell(waiters, RecordError(f"cannot write the record in {self._directory}: {error.message}"))
+            fault, for_good = error.message, True
         except (sqlite3.Error, OSError) as error:
-            self._fault = str(error)
-            with self._wake:
-                self._pending.extendleft(reversed(changes))
-                waiters += self._waiters
-                self._waiters = []
-                if self._closing:
-                    self._pending.clear()  # what was not acknowledged is not lost: it will be said again
-            self._tell(waiters, RecordError(f"cannot write the record in {self._directory}: {error}"))
-            threading.Event().wait(0 if self._closing else _AGAIN_S)
+            # When closing, what was not acknowledged is not lost: it will be said again.
+            fault, for_good = str(error), self._closing
+        with self._wake:
+            if fault:
+                waiters = self._queue.failed(batch, fault, for_good=for_good)
+            else:
+                waiters = batch.waiters
+                self._queue.succeeded()
+        self._tell(waiters, RecordError(f"cannot write the record in {self._directory}: {fault}") if fault else None)
+        if fault and not for_good:
+            threading.Event().wait(_AGAIN_S)
 
     def _write(self, changes: Sequence[FarmChange]) -> None:
         assert self._connection is not None
