@@ -204,7 +204,7 @@ class World:
         scheduler = self.controller._scheduler
         return "\n".join(
             [
-                f"now {asyncio.get_running_loop().time()}, fault {self._ledger.fault!r}, pending {self._ledger._queue.has_changes}",
+                f"fault {self._ledger.fault!r}, pending {self._ledger._queue.has_changes}",
                 *(
                     f"{run.run_id} {run.counts} cancelled={run.cancelled} unstopped={run.unstopped_from}"
                     for run in scheduler.runs.values()
@@ -248,7 +248,8 @@ class World:
             assert parts["passed"] + parts["failed"] + parts["cancelled"] + parts["infra"] == total, run_id
             by_table = dict(
                 one(
-                    "SELECT coalesce(outcome, jobs.state), count(*) FROM jobs JOIN runs USING (run_key) WHERE run_id = ? GROUP BY 1",
+                    "SELECT coalesce(outcome, jobs.state), count(*) FROM jobs JOIN runs USING (run_key) WHERE run_id = ?"
+                    " GROUP BY 1",
                     (run_id,),
                 ).fetchall()
             )
