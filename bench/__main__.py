@@ -10,6 +10,7 @@ from bench.listing import listing
 from bench.report import print_figure, print_heading
 from bench.running import running
 from bench.sandbox_shell import sandbox_shell
+from bench.scheduling import scheduling
 from bench.session import session
 from bench.ssh_shell import ssh_shell
 from bench.yardsticks import yardsticks
@@ -28,6 +29,7 @@ def main() -> int:
         "ssh": ("A machine over SSH by itself", ssh_shell),
         "session": ("A session over SSH, beside Spread's", lambda: session(bin_dir)),
         "qemu": ("An emulated machine", lambda: emulated_machine(bin_dir)),
+        "scheduling": ("The order of a farm, in simulated time", scheduling),
         "running": ("Running in sandboxes", lambda: running(bin_dir)),
     }
     over = 0
