@@ -1,6 +1,8 @@
 """What every room's tests may use: hosts that SSH reaches, and the image of a small Linux to emulate."""
 
+import asyncio
 import contextlib
+import inspect
 import os
 import signal
 from collections.abc import Callable, Iterator
@@ -9,6 +11,15 @@ from pathlib import Path
 import pytest
 from tests.guests.guest_image import make_image, why_no_guests
 from tests.hosts.host import Host, why_no_hosts
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a test that is a coroutine in an event loop of its own."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    asyncio.run(pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}))
+    return True
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""The front door: what a controller and its store say over HTTP."""

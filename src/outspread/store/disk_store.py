@@ -1,0 +1,69 @@
+"""A store in a directory of this host: ``BlobFiles`` with its blocking calls in threads."""
+
+from asyncio import to_thread
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from outspread.store.blob_files import BlobFiles
+from outspread.store.blob_reader import DamagedError
+from outspread.store.contract import CHUNK_BYTES, Source
+from outspread.store.digest import EMPTY, Digest
+from outspread.store.errors import BlobMissingError
+from outspread.store.gathered import gathered
+
+
+class DiskStore:
+    """Use as a context manager. See ``BlobFiles`` for ``sync`` and ``on_damage``."""
+
+    def __init__(self, root: Path, *, sync: bool = True, on_damage: Callable[[Digest, Path], None] | None = None) -> None:
+        self.files = BlobFiles(root, sync=sync) if on_damage is None else BlobFiles(root, sync=sync, on_damage=on_damage)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.files.close()
+
+    async def find_missing(self, digests: Iterable[Digest]) -> set[Digest]:
+        return await to_thread(self.files.missing, digests)
+
+    async def put_blobs(self, blobs: Mapping[Digest, bytes]) -> None:
+        await to_thread(self.files.put_many, blobs)
+
+    async def put_stream(self, digest: Digest, source: Source) -> None:
+        incoming = await to_thread(self.files.begin, digest)
+        if incoming is None:
+            return
+        try:
+            async for piece in gathered(source(incoming.offset), CHUNK_BYTES):
+                await to_thread(self.files.write, incoming, piece)
+            await to_thread(self.files.finish, incoming)
+        finally:
+            incoming.close()
+
+    async def kept_bytes(self, digest: Digest) -> int:
+        return await to_thread(self.files.kept_bytes, digest)
+
+    async def get_blobs(self, digests: Iterable[Digest]) -> dict[Digest, bytes]:
+        return await to_thread(self._read_all, digests)
+
+    async def open_stream(self, digest: Digest, *, offset: int = 0) -> AsyncIterator[bytes]:
+        if digest == EMPTY:
+            return
+        reader = await to_thread(self.files.open, digest, offset)
+        try:
+            while piece := await to_thread(reader.read):
+                yield piece
+        except DamagedError as error:
+            await to_thread(self.files.set_aside, digest)
+            raise BlobMissingError([digest], why="its content was damaged") from error
+        finally:
+            reader.close()
+
+    def _read_all(self, digests: Iterable[Digest]) -> dict[Digest, bytes]:
+        return {digest: content for digest in digests if (content := self.files.read(digest)) is not None}

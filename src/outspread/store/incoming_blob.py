@@ -1,0 +1,66 @@
+"""A blob that is being written: its file, and its digest so far. No asyncio: calls block."""
+
+import hashlib
+import os
+import threading
+from pathlib import Path
+
+from outspread.store.contract import CHUNK_BYTES
+from outspread.store.digest import Digest
+from outspread.store.errors import WrongContentError
+
+
+class IncomingBlob:
+    """``keeps``: what has been written is kept if the rest never comes. ``offset``: how much there is."""
+
+    def __init__(self, digest: Digest, file: int, path: str, *, keeps: bool) -> None:
+        """Take over the descriptor ``file``, whose content so far counts."""
+        self.digest = digest
+        self._file = file
+        self._path = path
+        self._keeps = keeps
+        self._stored = False
+        self._in_use = threading.Lock()
+        self._hash = hashlib.sha256()
+        self.offset = 0
+        while read := os.read(file, CHUNK_BYTES):
+            self._hash.update(read)
+            self.offset += len(read)
+
+    def write(self, content: bytes) -> None:
+        with self._in_use:
+            if self.offset + len(content) > self.digest.size_bytes:
+                self._keeps = False
+                raise WrongContentError(f"cannot store {self.digest}: there is more content than that", retry=False)
+            unwritten = memoryview(content)
+            try:
+                while unwritten:
+                    unwritten = unwritten[os.write(self._file, unwritten) :]
+            except OSError:  # what has been written takes room that may be what is missing
+                self._keeps = False
+                raise
+            self._hash.update(content)
+            self.offset += len(content)
+
+    def store(self, path: str, *, sync: bool) -> None:
+        """Move the file to ``path``, if its content is what the digest says."""
+        with self._in_use:
+            if self.offset < self.digest.size_bytes:
+                raise WrongContentError(f"cannot store {self.digest}: there are {self.offset} bytes only")
+            self._keeps = False
+            if self._hash.hexdigest() != self.digest.hash:
+                raise WrongContentError(f"cannot store {self.digest}: the content is another", retry=False)
+            os.fchmod(self._file, 0o444)
+            if sync:
+                os.fsync(self._file)
+            os.rename(self._path, path)
+            self._stored = True
+
+    def close(self) -> None:
+        """Give the file back, once nothing is written to it any more. It is removed if it is neither stored nor kept."""
+        with self._in_use:
+            try:
+                if not self._stored and not (self._keeps and self.offset):
+                    Path(self._path).unlink(missing_ok=True)
+            finally:
+                os.close(self._file)
