@@ -6,11 +6,19 @@ from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanage
 from pathlib import Path
 
 import pytest
+from tests.servers.served import served
 
+from outspread.server.store_door import Access, store_door
 from outspread.store.contract import CHUNK_BYTES, SMALL_BLOB_BYTES, Store, source_of
 from outspread.store.digest import EMPTY, Digest
 from outspread.store.disk_store import DiskStore
 from outspread.store.errors import BlobMissingError, WrongContentError
+from outspread.store.remote_store import open_remote_store
+
+
+async def allow_all(_scope: object, _access: Access) -> None:
+    return None
+
 
 OpenStore = Callable[[], AbstractAsyncContextManager[Store]]
 
@@ -19,14 +27,19 @@ LARGE = bytes(range(256)) * 4096 * 3 + b"the rest"  # three chunks and a bit
 ABSENT = Digest.of(b"never stored")
 
 
-@pytest.fixture(params=["disk"])
+@pytest.fixture(params=["disk", "remote"])
 def open_store(request: pytest.FixtureRequest, tmp_path: Path) -> OpenStore:
     @asynccontextmanager
     async def disk() -> AsyncIterator[Store]:
         with DiskStore(tmp_path / "store") as store:
             yield store
 
-    return {"disk": disk}[request.param]
+    @asynccontextmanager
+    async def remote() -> AsyncIterator[Store]:
+        async with disk() as behind, served(store_door(behind, allow_all)) as url, open_remote_store(url) as store:
+            yield store
+
+    return {"disk": disk, "remote": remote}[request.param]
 
 
 async def read(store: Store, digest: Digest, *, offset: int = 0) -> bytes:
