@@ -222,11 +222,15 @@ class _Request:
 
     async def body(self, limit_bytes: int) -> bytes:
         """Return the whole body."""
+        too_long = _AnswerError(413, f"cannot take more than {limit_bytes} bytes in one request")
+        told = self.header("content-length")
+        if told.isdigit() and int(told) > limit_bytes:
+            raise too_long
         body = bytearray()
         async for piece in self.pieces():
             body += piece
             if len(body) > limit_bytes:
-                raise _AnswerError(413, f"cannot take more than {limit_bytes} bytes in one request")
+                raise too_long
         return bytes(body)
 
     async def answer(self, status: int, content: bytes) -> None:

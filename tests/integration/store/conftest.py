@@ -66,3 +66,17 @@ def contents() -> Callable[[Path], dict[str, object]]:
         return found
 
     return read
+
+
+@pytest.fixture
+def flip() -> Callable[[Path, int], None]:
+    """Change one bit of a file, as a disk may."""
+
+    def change(path: Path, position: int) -> None:
+        with path.open("r+b") as file:
+            file.seek(position)
+            byte = file.read(1)[0]
+            file.seek(position)
+            file.write(bytes([byte ^ 1]))
+
+    return change
