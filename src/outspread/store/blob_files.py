@@ -104,7 +104,7 @@ class BlobFiles:
         """Return where to write a blob that is not there, at its end so far; None if it is there."""
         with disk_errors(self.root):
             while digest in self.missing([digest]):
-                path = f"{self.root}/unfinished/{digest.hash}-{digest.size_bytes}"
+                path = self._unfinished(digest)
                 file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -112,9 +112,9 @@ class BlobFiles:
                     os.close(file)
                     path = f"{self._own}/{next(self._numbers)}"
                     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-                    return IncomingBlob(digest, file, path, keeps=False)
+                    return IncomingBlob(digest, file, path, final=self.path(digest), keeps=False)
                 if _is_at(file, path):
-                    return IncomingBlob(digest, file, path, keeps=True)
+                    return IncomingBlob(digest, file, path, final=self.path(digest), keeps=True)
                 os.close(file)  # it was finished or given up between the opening and the lock
         return None
 
@@ -125,14 +125,14 @@ class BlobFiles:
     def finish(self, incoming: IncomingBlob) -> None:
         """Store what has been written, if it is what the digest says."""
         with disk_errors(self.root):
-            path = self.path(incoming.digest)
-            incoming.store(path, sync=self._sync_wanted)
+            incoming.store(sync=self._sync_wanted)
             if self._sync_wanted:
-                _sync_directory(path[: -len(incoming.digest.hash)])
+                _sync_directory(f"{self._blobs}{incoming.digest.hash[:2]}")
+            self._forget_unfinished(incoming.digest)
 
     def kept_bytes(self, digest: Digest) -> int:
         with disk_errors(self.root), contextlib.suppress(FileNotFoundError):
-            return min(os.stat(f"{self.root}/unfinished/{digest.hash}-{digest.size_bytes}").st_size, digest.size_bytes)
+            return min(os.stat(self._unfinished(digest)).st_size, digest.size_bytes)
         return 0
 
     def read(self, digest: Digest) -> bytes | None:
@@ -199,6 +199,16 @@ class BlobFiles:
             return False
         os.unlink(doomed)
         return True
+
+    def _unfinished(self, digest: Digest) -> str:
+        return f"{self.root}/unfinished/{digest.hash}-{digest.size_bytes}"
+
+    def _forget_unfinished(self, digest: Digest) -> None:
+        """Remove what has been kept of an upload that is not needed any more; who is at it does so himself at the end."""
+        left = Path(self._unfinished(digest))
+        with contextlib.suppress(FileNotFoundError), _locked(left) as free:
+            if free:
+                left.unlink()
 
     def _has(self, digest: Digest, noted_since: float) -> bool:
         path = f"{self._blobs}{digest.hash[:2]}/{digest.hash}"

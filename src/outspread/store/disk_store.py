@@ -1,7 +1,9 @@
 """A store in a directory of this host: ``BlobFiles`` with its blocking calls in threads."""
 
+import asyncio
 from asyncio import to_thread
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import aclosing
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,6 +14,8 @@ from outspread.store.contract import CHUNK_BYTES, Source
 from outspread.store.digest import EMPTY, Digest
 from outspread.store.errors import BlobMissingError
 from outspread.store.gathered import gathered
+from outspread.store.incoming_blob import IncomingBlob
+from outspread.store.read_ahead import read_ahead
 
 
 class DiskStore:
@@ -40,8 +44,7 @@ class DiskStore:
         if incoming is None:
             return
         try:
-            async for piece in gathered(source(incoming.offset), CHUNK_BYTES):
-                await to_thread(self.files.write, incoming, piece)
+            await self._write_all(incoming, source(incoming.offset))
             await to_thread(self.files.finish, incoming)
         finally:
             incoming.close()
@@ -57,13 +60,26 @@ class DiskStore:
             return
         reader = await to_thread(self.files.open, digest, offset)
         try:
-            while piece := await to_thread(reader.read):
-                yield piece
+            async with aclosing(read_ahead(reader.read)) as pieces:  # type: ignore[type-var]
+                async for piece in pieces:
+                    yield piece
         except DamagedError as error:
             await to_thread(self.files.set_aside, digest)
             raise BlobMissingError([digest], why="its content was damaged") from error
         finally:
             reader.close()
+
+    async def _write_all(self, incoming: IncomingBlob, pieces: AsyncIterator[bytes]) -> None:
+        """Write ``pieces``, each while the next one comes."""
+        writing: asyncio.Future[None] | None = None
+        try:
+            async for piece in gathered(pieces, CHUNK_BYTES):
+                if writing is not None:
+                    await writing
+                writing = asyncio.ensure_future(to_thread(self.files.write, incoming, piece))
+        finally:
+            if writing is not None:
+                await writing
 
     def _read_all(self, digests: Iterable[Digest]) -> dict[Digest, bytes]:
         return {digest: content for digest in digests if (content := self.files.read(digest)) is not None}

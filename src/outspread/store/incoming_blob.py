@@ -11,13 +11,17 @@ from outspread.store.errors import WrongContentError
 
 
 class IncomingBlob:
-    """``keeps``: what has been written is kept if the rest never comes. ``offset``: how much there is."""
+    """A file at ``path`` that becomes the one at ``final``. ``offset``: how much there is.
 
-    def __init__(self, digest: Digest, file: int, path: str, *, keeps: bool) -> None:
+    ``keeps``: what has been written is kept if the rest never comes.
+    """
+
+    def __init__(self, digest: Digest, file: int, path: str, *, final: str, keeps: bool) -> None:
         """Take over the descriptor ``file``, whose content so far counts."""
         self.digest = digest
         self._file = file
         self._path = path
+        self._final = final
         self._keeps = keeps
         self._stored = False
         self._in_use = threading.Lock()
@@ -42,8 +46,8 @@ class IncomingBlob:
             self._hash.update(content)
             self.offset += len(content)
 
-    def store(self, path: str, *, sync: bool) -> None:
-        """Move the file to ``path``, if its content is what the digest says."""
+    def store(self, *, sync: bool) -> None:
+        """Give the file its final name, if its content is what the digest says."""
         with self._in_use:
             if self.offset < self.digest.size_bytes:
                 raise WrongContentError(f"cannot store {self.digest}: there are {self.offset} bytes only")
@@ -53,14 +57,17 @@ class IncomingBlob:
             os.fchmod(self._file, 0o444)
             if sync:
                 os.fsync(self._file)
-            os.rename(self._path, path)
+            os.rename(self._path, self._final)
             self._stored = True
 
     def close(self) -> None:
-        """Give the file back, once nothing is written to it any more. It is removed if it is neither stored nor kept."""
+        """Give the file back, once nothing is written to it any more.
+
+        It is removed if it is neither stored nor kept, nor needed any more because somebody else stored the same.
+        """
         with self._in_use:
             try:
-                if not self._stored and not (self._keeps and self.offset):
+                if not self._stored and not (self._keeps and self.offset and not os.path.exists(self._final)):
                     Path(self._path).unlink(missing_ok=True)
             finally:
                 os.close(self._file)

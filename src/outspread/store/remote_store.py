@@ -175,7 +175,7 @@ class RemoteStore:
                 if response.status == 404:
                     raise BlobMissingError([digest])
                 await self._check(response)
-                async for piece in response.content.iter_chunked(CHUNK_BYTES):
+                async for piece in response.content.iter_any():
                     yield piece
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise _TransientError(str(error) or type(error).__name__) from error
