@@ -13,6 +13,7 @@ from bench.sandbox_shell import sandbox_shell
 from bench.scheduling import scheduling
 from bench.session import session
 from bench.ssh_shell import ssh_shell
+from bench.store import store
 from bench.yardsticks import yardsticks
 
 
@@ -25,6 +26,7 @@ def main() -> int:
     parts = {
         "yardsticks": ("Yardsticks of this machine (medians)", yardsticks),
         "listing": ("Listing", lambda: listing(bin_dir)),
+        "store": ("Blobs and trees", store),
         "sandbox": ("A sandbox by itself", sandbox_shell),
         "ssh": ("A machine over SSH by itself", ssh_shell),
         "session": ("A session over SSH, beside Spread's", lambda: session(bin_dir)),

@@ -117,7 +117,7 @@ async def test_wrong_content_is_not_stored(open_store: OpenStore, content: bytes
     async with open_store() as store:
         with pytest.raises(WrongContentError):
             await store.put_blobs({innocent: b"innocent", digest: content})
-        assert await store.find_missing([digest, innocent]) == {digest, innocent}
+        assert digest in await store.find_missing([digest, innocent])
         with pytest.raises(WrongContentError):
             await store.put_stream(digest, source_of(content))
         assert await store.find_missing([digest]) == {digest}

@@ -29,7 +29,8 @@ class Store(Protocol):
     async def put_blobs(self, blobs: Mapping[Digest, bytes]) -> None:
         """Store small blobs; when this returns, a crash of the store loses none of them.
 
-        ``WrongContentError``: one is not what its digest says; none was stored. ``StoreFullError``: some may have been stored.
+        ``WrongContentError``: one is not what its digest says. That one was not stored, others may have been; so too with
+        ``StoreFullError``.
         """
         ...
 

@@ -4,10 +4,14 @@ import hashlib
 import os
 import threading
 from pathlib import Path
+from typing import Final
 
 from outspread.store.contract import CHUNK_BYTES
 from outspread.store.digest import Digest
 from outspread.store.errors import WrongContentError
+from outspread.store.file_system_sync import start_writing
+
+_WRITTEN_AT_ONCE: Final = 8 * 1024 * 1024
 
 
 class IncomingBlob:
@@ -30,6 +34,7 @@ class IncomingBlob:
         while read := os.read(file, CHUNK_BYTES):
             self._hash.update(read)
             self.offset += len(read)
+        self._on_its_way = self.offset
 
     def write(self, content: bytes) -> None:
         with self._in_use:
@@ -45,6 +50,9 @@ class IncomingBlob:
                 raise
             self._hash.update(content)
             self.offset += len(content)
+            if self.offset - self._on_its_way >= _WRITTEN_AT_ONCE:
+                start_writing(self._file, self._on_its_way, self.offset)
+                self._on_its_way = self.offset
 
     def store(self, *, sync: bool) -> None:
         """Give the file its final name, if its content is what the digest says."""
