@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from outspread.store.blob_reader import BlobReader
+from outspread.store.checked_files import CheckedFiles
 from outspread.store.digest import EMPTY, Digest
 from outspread.store.errors import BlobMissingError, WrongContentError
 from outspread.store.file_system_sync import FileSystemSync
@@ -61,6 +62,7 @@ class BlobFiles:
             self._root_fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             self._sweep()
             self._own, self._own_lock = self._make_own_directory()
+        self._checked = CheckedFiles()
         self._numbers = iter(range(2**62))
         self._file_system = FileSystemSync(self._root_fd)
 
@@ -159,10 +161,13 @@ class BlobFiles:
                 file = os.open(self.path(digest), os.O_RDONLY | os.O_CLOEXEC)
             except FileNotFoundError as error:
                 raise BlobMissingError([digest]) from error
-            if os.fstat(file).st_size != digest.size_bytes:
+            found = os.fstat(file)
+            if found.st_size != digest.size_bytes:
                 os.close(file)
                 raise BlobMissingError([digest])
-            return BlobReader(digest, file, offset)
+            if self._checked.is_known(digest.hash, found):
+                return BlobReader(digest, file, offset, None)
+            return BlobReader(digest, file, offset, lambda: self._checked.note(digest.hash, found))
 
     def set_aside(self, digest: Digest) -> None:
         """Take a damaged blob out of the store, and tell."""

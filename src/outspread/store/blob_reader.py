@@ -3,6 +3,7 @@
 import hashlib
 import os
 import threading
+from collections.abc import Callable
 
 from outspread.store.contract import CHUNK_BYTES
 from outspread.store.digest import Digest
@@ -13,14 +14,18 @@ class DamagedError(Exception):
 
 
 class BlobReader:
-    """Reads from ``offset`` on; checks only from the beginning."""
+    """Reads from ``offset`` on. Checks what it reads from the beginning and calls ``checked`` when it was sound.
 
-    def __init__(self, digest: Digest, file: int, offset: int) -> None:
+    Without ``checked``, nothing is checked.
+    """
+
+    def __init__(self, digest: Digest, file: int, offset: int, checked: Callable[[], None] | None) -> None:
         """Take over the descriptor ``file``."""
         self._digest = digest
         self._file = file
         self._position = offset
-        self._hash = None if offset else hashlib.sha256()
+        self._checked = checked
+        self._hash = None if offset or checked is None else hashlib.sha256()
         self._in_use = threading.Lock()
 
     def read(self) -> bytes:
@@ -30,10 +35,12 @@ class BlobReader:
             self._position += len(piece)
             if not piece and self._position < self._digest.size_bytes:
                 raise DamagedError  # it has become shorter
-            if self._hash is not None and piece:
+            if self._hash is not None and self._checked is not None and piece:
                 self._hash.update(piece)
-                if self._position == self._digest.size_bytes and self._hash.hexdigest() != self._digest.hash:
-                    raise DamagedError
+                if self._position == self._digest.size_bytes:
+                    if self._hash.hexdigest() != self._digest.hash:
+                        raise DamagedError
+                    self._checked()
             return piece
 
     def close(self) -> None:
