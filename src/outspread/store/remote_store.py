@@ -26,6 +26,7 @@ from outspread.store.errors import (
     WrongContentError,
 )
 from outspread.store.retry_delays import retry_delays
+from outspread.store.stream_check import StreamCheck
 from outspread.store.wire import BLOBS_PATH, DIGESTS_A_CALL, OFFSET_HEADER, pack_blobs, pack_digests, packs, unpack_blobs
 
 _CONNECTS_WITHIN_S: Final = 10.0
@@ -117,20 +118,22 @@ class RemoteStore:
             if await self.find_missing([digest]):
                 raise BlobMissingError([digest])
             return
-        hash_ = None if offset else hashlib.sha256()
+        check = StreamCheck(digest) if not offset else None
         delays = retry_delays(random.random)
-        while offset < digest.size_bytes:
-            try:
-                async for piece in self._get(digest, offset):
-                    offset += len(piece)
-                    if hash_ is not None:
-                        hash_.update(piece)
-                        if offset == digest.size_bytes and hash_.hexdigest() != digest.hash:
+        try:
+            while offset < digest.size_bytes:
+                try:
+                    async for piece in self._get(digest, offset):
+                        offset += len(piece)
+                        if check is not None and not await check.is_sound(piece):
                             raise BlobMissingError([digest], why="it came damaged")
-                    yield piece
-                    delays = retry_delays(random.random)
-            except _TransientError as error:
-                await self._wait(delays, error)
+                        yield piece
+                        delays = retry_delays(random.random)
+                except _TransientError as error:
+                    await self._wait(delays, error)
+        finally:
+            if check is not None:
+                check.end()
 
     async def _call(self, method: str, path: str, body: bytes | None = None, *, missing: bool = False) -> _Answer:
         """Return the answer to a short request. ``missing``: one of the answers is that the blob is not there."""
