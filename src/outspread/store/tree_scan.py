@@ -1,5 +1,10 @@
-"""Read a directory of this host as a tree: its Directory messages, and where the content of each blob is. Calls block."""
+"""Read a directory of this host as a tree: its Directory messages, and where the content of each blob is. Calls block.
 
+The directory may be that of a test which still runs: everything is opened relative to a handle of its directory, and no link is
+followed. What is read a second time, to be sent, has to have the digest that it had here.
+"""
+
+import errno
 import hashlib
 import os
 import stat
@@ -20,6 +25,9 @@ _DEEPEST: Final = 200
 _NAMED: Final = 5
 _KINDS: Final = {stat.S_IFSOCK: "a socket", stat.S_IFIFO: "a pipe", stat.S_IFBLK: "a device", stat.S_IFCHR: "a device"}
 _FOR_OTHERS: Final = 0o077
+
+_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_FILE: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 Ignore = Callable[[str], bool]
 
@@ -42,25 +50,34 @@ def scan_tree(path: Path, cache: StatCache | None, ignore: Ignore | None = None)
     return _Scan(path, cache, ignore).run()
 
 
-def hash_file(path: str) -> Digest:
+def open_file(path: str, *, directory: int | None = None) -> int:
+    """Return a descriptor of a regular file. Links are not followed, and nothing is waited for, whatever it is by now."""
+    file = os.open(path, _FILE, dir_fd=directory)
+    if not stat.S_ISREG(os.fstat(file).st_mode):
+        os.close(file)
+        raise OSError(errno.EINVAL, "not a regular file", path)
+    return file
+
+
+def hash_open_file(file: int) -> Digest:
     """Return the digest of the file, as much of it as there is when it is read."""
-    with open(path, "rb", buffering=0) as file:
-        first = file.read(CHUNK_BYTES)
-        if len(first) < CHUNK_BYTES and not (second := file.read(CHUNK_BYTES)):
-            return Digest.of(first)
-        if len(first) < CHUNK_BYTES:
-            first += second
-        hash_ = hashlib.sha256(first)
-        size_bytes = len(first)
-        while piece := file.read(CHUNK_BYTES):
-            hash_.update(piece)
-            size_bytes += len(piece)
-        return Digest(hash_.hexdigest(), size_bytes)
+    wanted = min(os.fstat(file).st_size + 1, CHUNK_BYTES)
+    content = os.pread(file, wanted, 0)
+    if len(content) < wanted:
+        return Digest.of(content)
+    hash_ = hashlib.sha256()
+    size_bytes = 0
+    while content:
+        hash_.update(content)
+        size_bytes += len(content)
+        content = os.pread(file, CHUNK_BYTES, size_bytes)
+    return Digest(hash_.hexdigest(), size_bytes)
 
 
 class _Scan:
     def __init__(self, path: Path, cache: StatCache | None, ignore: Ignore | None) -> None:
         self._root = path
+        self._path = f"{path}/"
         self._cache = cache
         self._ignore = ignore
         self._directories: dict[Digest, bytes] = {}
@@ -71,7 +88,7 @@ class _Scan:
 
     def run(self) -> ScannedTree:
         try:
-            root = self._directory(os.fspath(self._root), "", 0)
+            root = self._directory(os.open(self._root, _DIRECTORY), "", 0)
         except OSError as error:
             raise UnstorableError(f"cannot read {error.filename or self._root}: {error.strerror}") from error
         if self._refused:
@@ -84,51 +101,67 @@ class _Scan:
             self._cache.save()
         return ScannedTree(root, self._directories, self._files, self._file_count, self._size_bytes)
 
-    def _directory(self, path: str, prefix: str, depth: int) -> Digest:
-        """Return the digest of the directory at ``path``; ``prefix`` is its path from the root, with a slash at its end."""
-        if depth > _DEEPEST:
-            raise UnstorableError(f"cannot put {self._root} into the store: {prefix} is more than {_DEEPEST} levels deep")
+    def _directory(self, handle: int, prefix: str, depth: int) -> Digest:
+        """Return the digest of a directory, and close ``handle``. ``prefix``: its path from the root, with a slash at its end."""
         files: list[FileNode] = []
         directories: list[DirectoryNode] = []
         links: list[LinkNode] = []
-        with os.scandir(path) as entries:
-            for entry in entries:
-                name = entry.name
-                below = prefix + name
-                if not _encodable(name):
-                    self._refused.append(f"the name {below!r} is not UTF-8")
-                elif self._ignore is not None and self._ignore(below):
-                    continue
-                elif entry.is_symlink():
-                    target = os.readlink(entry.path)
-                    if _encodable(target):
-                        links.append(LinkNode(name, target))
+        try:
+            if depth > _DEEPEST:
+                raise UnstorableError(f"cannot put {self._root} into the store: {prefix} is more than {_DEEPEST} levels deep")
+            with os.scandir(handle) as entries:
+                for entry in entries:
+                    name = entry.name
+                    below = prefix + name
+                    if not _encodable(name):
+                        self._refused.append(f"the name {below!r} is not UTF-8")
+                    elif self._ignore is not None and self._ignore(below):
+                        continue
+                    elif entry.is_dir(follow_symlinks=False):
+                        child = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=handle)
+                        directories.append(DirectoryNode(name, self._directory(child, f"{below}/", depth + 1)))
+                    elif entry.is_symlink():
+                        self._link(name, below, handle, links)
                     else:
-                        self._refused.append(f"the target of the link {below} is not UTF-8")
-                elif entry.is_dir(follow_symlinks=False):
-                    directories.append(DirectoryNode(name, self._directory(entry.path, f"{below}/", depth + 1)))
-                else:
-                    found = entry.stat(follow_symlinks=False)
-                    if stat.S_ISREG(found.st_mode):
-                        files.append(self._file(entry, below, found))
-                    else:
-                        self._refused.append(f"{below} is {_KINDS.get(stat.S_IFMT(found.st_mode), 'no file')}")
+                        self._file(entry, below, handle, files)
+        finally:
+            os.close(handle)
         content = canonical_directory(files, directories, links)
         digest = Digest.of(content)
         self._directories[digest] = content
         return digest
 
-    def _file(self, entry: os.DirEntry[str], below: str, found: os.stat_result) -> FileNode:
+    def _link(self, name: str, below: str, handle: int, links: list[LinkNode]) -> None:
+        target = os.readlink(name, dir_fd=handle)
+        if _encodable(target):
+            links.append(LinkNode(name, target))
+        else:
+            self._refused.append(f"the target of the link {below} is not UTF-8")
+
+    def _file(self, entry: os.DirEntry[str], below: str, handle: int, files: list[FileNode]) -> None:
+        found = entry.stat(follow_symlinks=False)
+        mode = found.st_mode
+        if not stat.S_ISREG(mode):
+            self._refused.append(f"{below} is {_KINDS.get(stat.S_IFMT(mode), 'no file')}")
+            return
         digest = self._cache.look_up(below, found) if self._cache is not None else None
         if digest is None:
-            digest = hash_file(entry.path)
+            digest = hash_file(entry.name, directory=handle)
             if self._cache is not None and digest.size_bytes == found.st_size:
                 self._cache.note(below, found, digest)
-        self._files[digest] = entry.path
+        self._files[digest] = self._path + below
         self._file_count += 1
         self._size_bytes += digest.size_bytes
-        mode = found.st_mode
-        return FileNode(entry.name, digest, bool(mode & stat.S_IXUSR), not mode & _FOR_OTHERS)
+        files.append(FileNode(entry.name, digest, bool(mode & stat.S_IXUSR), not mode & _FOR_OTHERS))
+
+
+def hash_file(path: str, *, directory: int | None = None) -> Digest:
+    """Return the digest of the regular file at ``path``, which is relative to ``directory``."""
+    file = open_file(path, directory=directory)
+    try:
+        return hash_open_file(file)
+    finally:
+        os.close(file)
 
 
 def _encodable(text: str) -> bool:

@@ -1,8 +1,10 @@
 """Put files and directories of this host into a store: ask what is missing, pack what is small, stream what is large."""
 
 import asyncio
+import os
 from asyncio import to_thread
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -12,11 +14,16 @@ from outspread.store.contract import CHUNK_BYTES, SMALL_BLOB_BYTES, Source, Stor
 from outspread.store.digest import Digest
 from outspread.store.errors import UnstorableError
 from outspread.store.stat_cache import StatCache
-from outspread.store.tree_scan import Ignore, ScannedTree, hash_file, scan_tree
+from outspread.store.tree_scan import Ignore, ScannedTree, hash_open_file, open_file, scan_tree
+from outspread.store.whole_call import whole_call
 from outspread.store.wire import packs
 
 #: So many packs and streams are on their way at a time: one is read or written here while another is stored there.
 _AT_ONCE: Final = 2
+
+
+#: The path of a file, or its descriptor.
+Place = str | int
 
 
 class TreeUpload(Struct, frozen=True):
@@ -56,24 +63,31 @@ async def upload_scanned(store: Store, scanned: ScannedTree) -> TreeUpload:
     )
 
 
-async def put_files(store: Store, paths: Iterable[Path]) -> dict[Path, Digest]:
-    """Store the content of each file; return their digests. The files must not be links, as these are followed."""
-    digests = {path: await to_thread(_hash, path) for path in paths}
+async def put_open_files(store: Store, files: Iterable[int]) -> dict[int, Digest]:
+    """Store the content of files by their descriptors, which stay open; return their digests."""
+    digests = {file: await to_thread(_hash, file) for file in files}
     missing = await store.find_missing(digests.values())
-    await _send(store, {digest: str(path) for path, digest in digests.items() if digest in missing})
+    await _send(store, {digest: file for file, digest in digests.items() if digest in missing})
     return digests
 
 
 async def put_file(store: Store, path: Path) -> Digest:
-    """Store the content of one file; return its digest."""
-    return (await put_files(store, [path]))[path]
+    """Store the content of one file; return its digest. Raises ``UnstorableError`` if it is a link, or no file."""
+    try:
+        file = open_file(str(path))
+    except OSError as error:
+        raise UnstorableError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        return (await put_open_files(store, [file]))[file]
+    finally:
+        os.close(file)
 
 
 def _scan(path: Path, ignore: Ignore | None, stat_cache: Path | None) -> ScannedTree:
     return scan_tree(path, StatCache(stat_cache, path) if stat_cache is not None else None, ignore)
 
 
-async def _send(store: Store, files: Mapping[Digest, str]) -> None:
+async def _send(store: Store, files: Mapping[Digest, Place]) -> None:
     limit = asyncio.Semaphore(_AT_ONCE)
 
     async def send_pack(pack: list[Digest]) -> None:
@@ -96,41 +110,53 @@ async def _send(store: Store, files: Mapping[Digest, str]) -> None:
         raise errors.exceptions[0] from None
 
 
-def _read_all(files: Mapping[Digest, str]) -> dict[Digest, bytes]:
-    return {digest: _read(digest, path) for digest, path in files.items()}
+def _read_all(files: Mapping[Digest, Place]) -> dict[Digest, bytes]:
+    return {digest: _read(digest, place) for digest, place in files.items()}
 
 
-def _read(digest: Digest, path: str) -> bytes:
-    try:
-        with open(path, "rb", buffering=0) as file:
-            content = file.read(digest.size_bytes + 1)
-    except OSError as error:
-        raise UnstorableError(f"cannot read {path}: {error.strerror}") from error
+def _read(digest: Digest, place: Place) -> bytes:
+    with _opened(place) as file:
+        content = os.pread(file, digest.size_bytes + 1, 0)
     if Digest.of(content) != digest:
-        raise UnstorableError(f"cannot store {path}: it changes while it is read")
+        raise UnstorableError(f"cannot store {_shown(place)}: it changes while it is read")
     return content
 
 
-def _file_source(digest: Digest, path: str) -> Source:
+def _file_source(digest: Digest, place: Place) -> Source:
     async def pieces(offset: int) -> AsyncIterator[bytes]:
-        try:
-            file = await to_thread(open, path, "rb", 0)
-        except OSError as error:
-            raise UnstorableError(f"cannot read {path}: {error.strerror}") from error
-        with file:
-            file.seek(offset)
-            left = digest.size_bytes - offset
-            while left and (piece := await to_thread(file.read, min(CHUNK_BYTES, left))):
-                left -= len(piece)
+        with _opened(place) as file:
+            while offset < digest.size_bytes:
+                piece = await whole_call(os.pread, file, min(CHUNK_BYTES, digest.size_bytes - offset), offset)
+                if not piece:
+                    raise UnstorableError(f"cannot store {_shown(place)}: it changes while it is read")
+                offset += len(piece)
                 yield piece
-            if left:
-                raise UnstorableError(f"cannot store {path}: it changes while it is read")
 
     return pieces
 
 
-def _hash(path: Path) -> Digest:
+@contextmanager
+def _opened(place: Place) -> Iterator[int]:
+    """Give a descriptor; one that was opened here is closed."""
+    if isinstance(place, int):
+        yield place
+        return
     try:
-        return hash_file(str(path))
+        file = open_file(place)
     except OSError as error:
-        raise UnstorableError(f"cannot read {path}: {error.strerror}") from error
+        raise UnstorableError(f"cannot read {place}: {error.strerror}") from error
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
+def _shown(place: Place) -> str:
+    return place if isinstance(place, str) else "an open file"
+
+
+def _hash(file: int) -> Digest:
+    try:
+        return hash_open_file(file)
+    except OSError as error:
+        raise UnstorableError(f"cannot read an open file: {error.strerror}") from error

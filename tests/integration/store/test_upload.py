@@ -16,7 +16,7 @@ from outspread.store.errors import UnstorableError
 from outspread.store.path_globs import path_globs
 from outspread.store.stat_cache import StatCache
 from outspread.store.tree_scan import scan_tree
-from outspread.store.upload import put_file, upload_scanned, upload_tree
+from outspread.store.upload import put_file, put_open_files, upload_scanned, upload_tree
 
 
 @pytest.fixture
@@ -25,9 +25,9 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     paths: list[str] = []
     hash_file = tree_scan.hash_file
 
-    def noting(path: str) -> Digest:
+    def noting(path: str, *, directory: int | None = None) -> Digest:
         paths.append(path)
-        return hash_file(path)
+        return hash_file(path, directory=directory)
 
     monkeypatch.setattr(tree_scan, "hash_file", noting)
     return paths
@@ -109,7 +109,7 @@ def test_changed_files_are(tree: Path, tmp_path: Path, hashed: list[str], settle
         changed.write_text("print('hallo')\n")
     os.utime(changed, ns=(before.st_atime_ns, before.st_mtime_ns))
     again = scan_tree(tree, StatCache(tmp_path / "cache", tree))
-    assert hashed == [str(changed)]
+    assert hashed == [changed.name]
     assert Digest.of(changed.read_bytes()) in again.files
 
 
@@ -149,6 +149,44 @@ async def test_a_file_that_changes_while_it_is_uploaded_is_not_stored(store: Dis
 async def test_one_file(store: DiskStore, tree: Path) -> None:
     digest = await put_file(store, tree / "run")
     assert await store.get_blobs([digest]) == {digest: b"#!/bin/sh\necho ran\n"}
+
+
+async def test_a_link_is_no_file(store: DiskStore, tree: Path) -> None:
+    with pytest.raises(UnstorableError, match="cannot read"):
+        await put_file(store, tree / "outside")
+    os.mkfifo(tree / "pipe")
+    with pytest.raises(UnstorableError, match="not a regular file"):
+        await put_file(store, tree / "pipe")
+
+
+async def test_open_files(store: DiskStore, tree: Path) -> None:
+    files = [os.open(tree / name, os.O_RDONLY) for name in ("run", "src/deep/er/data", "nothing")]
+    digests = await put_open_files(store, files)
+    assert await store.find_missing(digests.values()) == set()
+    assert digests[files[1]].size_bytes == 256 * 4096
+
+
+@pytest.mark.parametrize("kind", ["directory", "file"])
+def test_a_link_swapped_in_at_the_last_moment_leads_nowhere(
+    tree: Path, tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """F33: what was a file or a directory when it was looked at may be a link when it is opened."""
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets/secret").write_text("secret")
+    victim = tree / ("src/deep" if kind == "directory" else "src/main.py")
+    target = tmp_path / ("secrets" if kind == "directory" else "secrets/secret")
+    open_ = os.open
+
+    def swapping(path: str, flags: int, *arguments: int, dir_fd: int | None = None) -> int:
+        if path == victim.name and not victim.is_symlink():
+            victim.rename(tmp_path / "moved")
+            victim.symlink_to(target)
+        return open_(path, flags, *arguments, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", swapping)
+    with pytest.raises(UnstorableError, match="cannot read"):
+        scan_tree(tree, None)
+    assert victim.is_symlink()
 
 
 @pytest.fixture
