@@ -60,7 +60,7 @@ class BlobFiles:
                 for number in range(256):
                     (root / f"blobs/{number:02x}").mkdir(exist_ok=True)
             self._root_fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            self._sweep()
+            self.sweep()
             self._own, self._own_lock = self._make_own_directory()
         self._checked = CheckedFiles()
         self._numbers = iter(range(2**62))
@@ -205,6 +205,20 @@ class BlobFiles:
         os.unlink(doomed)
         return True
 
+    def sweep(self) -> None:
+        """Remove what crashed processes were writing, and unfinished uploads that nobody went on with."""
+        for left in (self.root / "incoming").iterdir():
+            with contextlib.suppress(FileNotFoundError), _locked(left) as free:
+                if free:
+                    shutil.rmtree(left, ignore_errors=True)
+        given_up = time.time() - UNFINISHED_KEPT_S
+        for left in (self.root / "unfinished").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                if left.stat().st_mtime < given_up:
+                    with _locked(left) as free:
+                        if free:
+                            left.unlink()
+
     def _unfinished(self, digest: Digest) -> str:
         return f"{self.root}/unfinished/{digest.hash}-{digest.size_bytes}"
 
@@ -237,20 +251,6 @@ class BlobFiles:
             if _is_at(lock, own):  # else it was swept before it was locked
                 return own, lock
             os.close(lock)
-
-    def _sweep(self) -> None:
-        """Remove what crashed processes were writing, and unfinished uploads that nobody went on with."""
-        for left in (self.root / "incoming").iterdir():
-            with contextlib.suppress(FileNotFoundError), _locked(left) as free:
-                if free:
-                    shutil.rmtree(left, ignore_errors=True)
-        given_up = time.time() - UNFINISHED_KEPT_S
-        for left in (self.root / "unfinished").iterdir():
-            with contextlib.suppress(FileNotFoundError):
-                if left.stat().st_mtime < given_up:
-                    with _locked(left) as free:
-                        if free:
-                            left.unlink()
 
 
 @contextlib.contextmanager

@@ -46,6 +46,7 @@ async def collect_garbage(
 
 
 def _collect(store: DiskStore, trees: list[Digest], blobs: list[Digest], used_before: float) -> Collected:
+    store.files.sweep()
     kept, broken = _mark(store, trees)
     kept.update(digest.hash for digest in blobs)
     removed_blobs = removed_bytes = all_blobs = all_bytes = 0

@@ -13,7 +13,7 @@ from outspread.store.tree_values import FileNode, LinkNode, Listing
 #: A tree of a few directories that refer to each other can have any number of files: this bounds what one costs.
 MOST_ENTRIES: Final = 2_000_000
 _DEEPEST: Final = 200
-_LARGEST_DIRECTORY_BYTES: Final = 16 * 1024 * 1024
+_LARGEST_DIRECTORY_BYTES: Final = 64 * 1024 * 1024
 
 ReadBlobs = Callable[[set[Digest]], Awaitable[dict[Digest, bytes]]]
 

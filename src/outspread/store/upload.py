@@ -10,7 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from outspread.store.contract import CHUNK_BYTES, SMALL_BLOB_BYTES, Source, Store
+from outspread.store.contract import CHUNK_BYTES, SMALL_BLOB_BYTES, Source, Store, source_of
 from outspread.store.digest import Digest
 from outspread.store.errors import UnstorableError
 from outspread.store.stat_cache import StatCache
@@ -52,8 +52,11 @@ async def upload_scanned(store: Store, scanned: ScannedTree) -> TreeUpload:
     await _send(store, {digest: path for digest, path in scanned.files.items() if digest in missing})
     # Directories last: whoever finds one finds what it refers to.
     directories = {digest: content for digest, content in scanned.directories.items() if digest in missing}
-    if directories:
-        await store.put_blobs(directories)
+    if small := {digest: content for digest, content in directories.items() if digest.size_bytes <= SMALL_BLOB_BYTES}:
+        await store.put_blobs(small)
+    for digest, content in directories.items():
+        if digest.size_bytes > SMALL_BLOB_BYTES:
+            await store.put_stream(digest, source_of(content))
     return TreeUpload(
         root=scanned.root,
         files=scanned.file_count,

@@ -50,6 +50,16 @@ async def test_the_directory_is_what_it_was(
         assert (await upload_tree(store, work.path)).root == root
 
 
+async def test_a_directory_may_be_large(store: DiskStore, cache: BlobCache, tmp_path: Path) -> None:
+    (tmp_path / "large").mkdir()
+    for number in range(3000):
+        (tmp_path / f"large/{number}-with-a-name-that-is-rather-long").touch()
+    uploaded = await upload_tree(store, tmp_path / "large")
+    assert uploaded.root.size_bytes > SMALL_BLOB_BYTES
+    work = await materialise(cache, uploaded.root, tmp_path / "work")
+    assert len(list(work.path.iterdir())) == 3000
+
+
 async def test_files_are_read_only_and_directories_are_not(
     store: DiskStore, cache: BlobCache, tree: Path, tmp_path: Path
 ) -> None:
