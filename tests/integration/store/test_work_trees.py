@@ -11,7 +11,7 @@ import pytest
 
 from outspread.store.blob_cache import BlobCache
 from outspread.store.contract import SMALL_BLOB_BYTES
-from outspread.store.digest import Digest
+from outspread.store.digest import EMPTY, Digest
 from outspread.store.directory_form import canonical_directory
 from outspread.store.disk_store import DiskStore
 from outspread.store.errors import BlobMissingError, MalformedTreeError, StoreError, StoreFullError
@@ -246,6 +246,13 @@ async def test_what_is_missing_is_named_and_nothing_is_left(store: DiskStore, ca
             await materialise(cache, name, tmp_path / "work")
     assert not (tmp_path / "work").exists()
     assert list((tmp_path / "cache/incoming").iterdir()) == []
+
+
+async def test_an_empty_tree_is_an_empty_directory(cache: BlobCache, tmp_path: Path) -> None:
+    work = await materialise(cache, EMPTY, tmp_path / "work")
+    assert list(work.path.iterdir()) == []
+    await work.remove()
+    work.release()
 
 
 async def test_an_existing_directory_is_left_alone(store: DiskStore, cache: BlobCache, tree: Path, contents: Contents) -> None:
