@@ -20,8 +20,16 @@ class UserError(OutspreadError):
     """What was asked or written cannot be done as it stands: mend it and call again."""
 
 
+class NotFoundError(UserError):
+    """There is nothing of this name."""
+
+
 class ConflictError(UserError):
     """There is something else of this name already."""
+
+
+class RefusedError(UserError):
+    """Who asked may not do this: a token is missing, is not valid, or has another role."""
 
 
 class UsageError(UserError):

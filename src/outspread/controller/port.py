@@ -22,6 +22,14 @@ class WorkerPort(Protocol):
         ...
 
 
+class FarmWorkerPort(WorkerPort, Protocol):
+    """What a controller does for workers that have a connection of their own."""
+
+    async def worker_gone(self, worker: str, incarnation: str) -> None:
+        """Take back what a worker has unless it speaks again at once: the connection of its waiting call broke."""
+        ...
+
+
 class ControllerPort(WorkerPort, Protocol):
     """What a controller does for those outside it."""
 

@@ -204,6 +204,22 @@ worker_holds = Table(
     Column("until_us", BigInteger(), nullable=False),
 )
 
+#: Who may do what from afar. A token itself is nowhere: only its digest.
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("token_id", _name(32), primary_key=True),
+    Column("name", _name(255), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("digest", String(64), nullable=False),  # SHA-256, hexadecimal
+    Column("created_us", BigInteger(), nullable=False),
+    Column("last_used_us", BigInteger()),  # to the minute
+    Column("expires_us", BigInteger()),
+    Column("revoked_us", BigInteger()),
+    UniqueConstraint("digest", name="uq_tokens_digest"),
+    CheckConstraint("role IN ('submit', 'work', 'admin')", name="ck_tokens_role"),
+)
+
 machines = Table(
     "machines",
     metadata,

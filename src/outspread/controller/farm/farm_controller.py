@@ -39,7 +39,7 @@ from outspread.controller.farm.scheduler import Scheduler, split_attempt_id
 from outspread.controller.farm.waiting_reason import why_it_waits
 from outspread.controller.read_record import read_durations
 from outspread.controller.values import JobState, Outcome
-from outspread.errors import ConflictError, UserError
+from outspread.errors import ConflictError, NotFoundError, UserError
 
 _TICK_S: Final = 0.5
 #: How long a worker whose connection broke has to speak again.
@@ -138,7 +138,7 @@ class FarmController:
         """Let a worker take no more work for so long."""
         at = self._wall()
         if not self._scheduler.hold(name, reason=reason, until=at + for_s, at=at):
-            raise UserError(f"cannot hold worker {name}: there is none of this name")
+            raise NotFoundError(f"cannot hold worker {name}: there is none of this name")
         self._serve_polls(reluctantly=True)
         self._publish()
         await self._ledger.settle()

@@ -19,7 +19,7 @@ from outspread.controller.command_values import (
 )
 from outspread.controller.record_changes import MICROSECONDS, microseconds, storable
 from outspread.controller.values import JobState, Outcome
-from outspread.errors import UserError
+from outspread.errors import NotFoundError
 
 PROGRESS_LIMIT: Final = 1000
 
@@ -53,10 +53,10 @@ def read_run(connection: sqlite3.Connection, beginning: str) -> KnownRun:
         f"{_RUN} AND substr(run_id, 1, length(?1)) = ?1 ORDER BY run_id <> ?1, submitted_us DESC LIMIT 6", (storable(beginning),)
     ).fetchall()
     if not rows or not beginning:
-        raise UserError(f"cannot find run {beginning[:64]}: there is no such run")
+        raise NotFoundError(f"cannot find run {beginning[:64]}: there is no such run")
     if len(rows) > 1 and rows[0][1] != beginning:
         several = ", ".join(row[1] for row in rows[:5]) + (", ..." if len(rows) > 5 else "")
-        raise UserError(f"cannot find run {beginning}: several begin with this: {several}")
+        raise NotFoundError(f"cannot find run {beginning}: several begin with this: {several}")
     return _known_run(rows[0])
 
 
@@ -125,7 +125,7 @@ def read_job(connection: sqlite3.Connection, known: KnownRun, name_or_number: st
         (known.key, name_or_number if by_number else storable(str(name_or_number))),
     ).fetchall()
     if not rows:
-        raise UserError(f"cannot find job {name_or_number}: run {known.status.run_id} has none of this name")
+        raise NotFoundError(f"cannot find job {name_or_number}: run {known.status.run_id} has none of this name")
     return next(_jobs(connection, known, rows))
 
 
@@ -149,7 +149,7 @@ def read_log_part(
         (known.key, number, attempt),
     ).fetchone()
     if row is None:
-        raise UserError(f"cannot find attempt {attempt} of job {number}: run {known.status.run_id} has none that began")
+        raise NotFoundError(f"cannot find attempt {attempt} of job {number}: run {known.status.run_id} has none that began")
     outcome, only_offset, only_bytes = row
     pieces = connection.execute(
         "SELECT log_offset, log_bytes FROM log_pieces WHERE run_key = ? AND job_number = ? AND attempt = ? ORDER BY piece",

@@ -44,7 +44,7 @@ from outspread.controller.farm.ready_queue import Lane, ReadyQueue
 from outspread.controller.farm.run_state import RunState
 from outspread.controller.farm.worker_state import WorkerState
 from outspread.controller.values import JobState, Outcome
-from outspread.errors import UserError
+from outspread.errors import NotFoundError
 
 #: A worker has so many seconds of work for each slot at hand, in short jobs.
 AHEAD_S: Final = 0.2
@@ -559,7 +559,7 @@ def split_attempt_id(attempt_id: str) -> tuple[str, int, int]:
     run_id, _, rest = attempt_id.rpartition(".")
     run_id, _, number = run_id.rpartition(".")
     if not (run_id and number.isdecimal() and rest.isdecimal()):
-        raise UserError(f"cannot find attempt {attempt_id!r}: its id has the form RUN.NUMBER.ATTEMPT")
+        raise NotFoundError(f"cannot find attempt {attempt_id!r}: its id has the form RUN.NUMBER.ATTEMPT")
     return run_id, int(number), int(rest)
 
 

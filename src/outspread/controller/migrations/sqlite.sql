@@ -87,6 +87,20 @@ CREATE TABLE runs (
 
 CREATE INDEX ix_runs_submitted_us ON runs (submitted_us);
 
+CREATE TABLE tokens (
+	token_id VARCHAR(32) NOT NULL,
+	name VARCHAR(255) NOT NULL,
+	role VARCHAR(16) NOT NULL,
+	digest VARCHAR(64) NOT NULL,
+	created_us BIGINT NOT NULL,
+	last_used_us BIGINT,
+	expires_us BIGINT,
+	revoked_us BIGINT,
+	PRIMARY KEY (token_id),
+	CONSTRAINT uq_tokens_digest UNIQUE (digest),
+	CONSTRAINT ck_tokens_role CHECK (role IN ('submit', 'work', 'admin'))
+);
+
 CREATE TABLE worker_holds (
 	worker VARCHAR(255) NOT NULL,
 	reason TEXT NOT NULL,

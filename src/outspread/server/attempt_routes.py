@@ -1,0 +1,127 @@
+"""``/attempts``: what attempts printed.
+
+A log is whatever a test printed: it is told as plain text that no browser may take for anything else.
+"""
+
+import re
+from collections.abc import AsyncIterator
+from typing import Annotated, Final
+
+from litestar import Response, get
+from litestar.handlers import HTTPRouteHandler
+from litestar.params import Parameter
+from litestar.response import Stream
+
+from outspread.controller.command_port import CommandPort
+from outspread.controller.command_values import LogPart
+from outspread.controller.log_headers import LOG_ENDED, LOG_OFFSET, LOG_TOTAL
+from outspread.server.api_limits import HEARTBEAT_S, LOG_CHUNK_BYTES, LONGEST_WAIT_S
+from outspread.server.problem import Code, ProblemError
+
+_PLAIN: Final = "text/plain; charset=utf-8"
+_RANGE: Final = re.compile(r"bytes=(?:(\d{1,18})-(\d{1,18})?|-(\d{1,18}))", re.ASCII)
+_NOT_FOR_FILE_NAMES: Final = re.compile(r"[^A-Za-z0-9._-]")
+
+
+def attempt_routes(controller: CommandPort) -> list[HTTPRouteHandler]:
+    """Return the handlers."""
+
+    @get(
+        "/attempts/{attempt_id:str}/log",
+        media_type=_PLAIN,
+        summary="Read the log of an attempt",
+        description="All that is kept, or the part that `Range: bytes=…` asks for; with `follow`, until the attempt has ended.",
+    )
+    async def log(
+        attempt_id: str,
+        wanted: Annotated[
+            str, Parameter(header="Range", required=False, description="`bytes=FIRST-LAST`, `FIRST-`, `-LENGTH`.")
+        ] = "",
+        follow: Annotated[bool, Parameter(description="Go on with what is printed from now on.")] = False,
+    ) -> Response[bytes] | Stream:
+        total = (await controller.log_part(attempt_id, limit=0)).total_bytes
+        headers = _headers(attempt_id)
+        if follow:
+            return Stream(_followed(controller, attempt_id), media_type=_PLAIN, headers=headers)
+        first, end = _range(wanted, total)
+        status = 206 if _RANGE.fullmatch(wanted) else 200
+        if status == 206:
+            headers["content-range"] = f"bytes {first}-{end - 1}/{total}"
+        headers["accept-ranges"] = "bytes"
+        if end - first <= LOG_CHUNK_BYTES:
+            part = await controller.log_part(attempt_id, offset=first, limit=end - first)
+            return Response(part.data, media_type=_PLAIN, headers=headers, status_code=status)
+        headers["content-length"] = str(end - first)
+        return Stream(_between(controller, attempt_id, first, end), media_type=_PLAIN, headers=headers, status_code=status)
+
+    @get(
+        "/attempts/{attempt_id:str}/log-part",
+        media_type=_PLAIN,
+        summary="Wait for a part of the log of an attempt",
+        description=(
+            f"The part from `offset` on. `{LOG_OFFSET}` says where it begins, `{LOG_TOTAL}` how much there is by now, and"
+            f" `{LOG_ENDED}: true` that nothing will follow that."
+        ),
+    )
+    async def log_part(
+        attempt_id: str,
+        offset: Annotated[int, Parameter(ge=0, le=2**62, description="Where to begin, bytes.")] = 0,
+        limit: Annotated[int, Parameter(ge=0, le=4 * LOG_CHUNK_BYTES, description="How much at most, bytes.")] = LOG_CHUNK_BYTES,
+        wait_s: Annotated[
+            float,
+            Parameter(ge=0, le=LONGEST_WAIT_S, description="How long the answer is held back while there is nothing new, s."),
+        ] = 0.0,
+    ) -> Response[bytes]:
+        part = await controller.log_part(attempt_id, offset=offset, limit=limit, wait_s=wait_s)
+        return Response(part.data, media_type=_PLAIN, headers=_headers(attempt_id) | _told(part))
+
+    return [log, log_part]
+
+
+async def _followed(controller: CommandPort, attempt_id: str) -> AsyncIterator[bytes]:
+    offset = 0
+    while True:
+        part = await controller.log_part(attempt_id, offset=offset, limit=LOG_CHUNK_BYTES, wait_s=HEARTBEAT_S)
+        offset = part.offset + len(part.data)
+        if part.data:
+            yield part.data
+        if part.ended and offset >= part.total_bytes:
+            return
+
+
+async def _between(controller: CommandPort, attempt_id: str, first: int, end: int) -> AsyncIterator[bytes]:
+    while first < end:
+        part = await controller.log_part(attempt_id, offset=first, limit=min(LOG_CHUNK_BYTES, end - first))
+        if not part.data:
+            raise ProblemError(Code.UNAVAILABLE, f"cannot read the log of {attempt_id}: it ends before its end")
+        yield part.data
+        first += len(part.data)
+
+
+def _range(wanted: str, total: int) -> tuple[int, int]:
+    """Return where the wanted part begins and ends; all when the header is of a kind that may be ignored (RFC 9110)."""
+    found = _RANGE.fullmatch(wanted)
+    if found is None:
+        return 0, total
+    first, last, length = found.groups()
+    begin = max(0, total - int(length)) if length else int(first)
+    end = min(total, int(last) + 1) if last else total
+    if begin >= end:
+        raise ProblemError(
+            Code.NO_SUCH_PART, f"cannot read {wanted}: there are {total} bytes", headers=(("content-range", f"bytes */{total}"),)
+        )
+    return begin, end
+
+
+def _headers(attempt_id: str) -> dict[str, str]:
+    name = _NOT_FOR_FILE_NAMES.sub("_", attempt_id)[:100]
+    return {
+        "x-content-type-options": "nosniff",
+        "content-security-policy": "default-src 'none'; sandbox",
+        "content-disposition": f'inline; filename="{name}.log"',
+        "cache-control": "no-store",
+    }
+
+
+def _told(part: LogPart) -> dict[str, str]:
+    return {LOG_OFFSET: str(part.offset), LOG_TOTAL: str(part.total_bytes), LOG_ENDED: "true" if part.ended else "false"}
