@@ -16,3 +16,7 @@ SLOWEST_TAKER_S: Final = 60.0
 STREAMS: Final = 2000
 MOST_LISTED: Final = 1000
 LOG_CHUNK_BYTES: Final = 1024 * 1024
+#: Of a log, in one answer that is asked for as a part.
+LARGEST_PART_BYTES: Final = 4 * LOG_CHUNK_BYTES
+#: Of what is counted, and of places in a log: what every database can hold.
+LARGEST_NUMBER: Final = 2**62

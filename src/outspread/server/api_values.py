@@ -1,8 +1,11 @@
 """What the API takes and gives beyond the values of the command port: frozen values, written as JSON."""
 
-from msgspec import Struct
+from typing import Annotated
+
+from msgspec import Meta, Struct
 
 from outspread.controller.command_values import CommandAttempt, CommandRunStatus, FlakyJob, WorkerStatus
+from outspread.server.api_limits import LARGEST_NUMBER
 
 
 class RunList(Struct, frozen=True):
@@ -33,7 +36,7 @@ class Cancellation(Struct, frozen=True, forbid_unknown_fields=True):
 class SubmissionPart(Struct, frozen=True, forbid_unknown_fields=True):
     """Which jobs are wanted, by their numbers."""
 
-    numbers: tuple[int, ...]
+    numbers: tuple[Annotated[int, Meta(ge=0, le=LARGEST_NUMBER)], ...]
 
 
 class WorkerHold(Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,13 +9,13 @@ from typing import Annotated, Final
 
 from litestar import Response, get
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import FromPath, HeaderParameter, QueryParameter
 from litestar.response import Stream
 
 from outspread.controller.command_port import CommandPort
 from outspread.controller.command_values import LogPart
 from outspread.controller.log_headers import LOG_ENDED, LOG_OFFSET, LOG_TOTAL
-from outspread.server.api_limits import HEARTBEAT_S, LOG_CHUNK_BYTES, LONGEST_WAIT_S
+from outspread.server.api_limits import HEARTBEAT_S, LARGEST_NUMBER, LARGEST_PART_BYTES, LOG_CHUNK_BYTES, LONGEST_WAIT_S
 from outspread.server.problem import Code, ProblemError
 
 _PLAIN: Final = "text/plain; charset=utf-8"
@@ -33,11 +33,11 @@ def attempt_routes(controller: CommandPort) -> list[HTTPRouteHandler]:
         description="All that is kept, or the part that `Range: bytes=…` asks for; with `follow`, until the attempt has ended.",
     )
     async def log(
-        attempt_id: str,
+        attempt_id: FromPath[str],
         wanted: Annotated[
-            str, Parameter(header="Range", required=False, description="`bytes=FIRST-LAST`, `FIRST-`, `-LENGTH`.")
+            str, HeaderParameter(name="Range", required=False, description="`bytes=FIRST-LAST`, `FIRST-`, `-LENGTH`.")
         ] = "",
-        follow: Annotated[bool, Parameter(description="Go on with what is printed from now on.")] = False,
+        follow: Annotated[bool, QueryParameter(description="Go on with what is printed from now on.")] = False,
     ) -> Response[bytes] | Stream:
         total = (await controller.log_part(attempt_id, limit=0)).total_bytes
         headers = _headers(attempt_id)
@@ -64,15 +64,21 @@ def attempt_routes(controller: CommandPort) -> list[HTTPRouteHandler]:
         ),
     )
     async def log_part(
-        attempt_id: str,
-        offset: Annotated[int, Parameter(ge=0, le=2**62, description="Where to begin, bytes.")] = 0,
-        limit: Annotated[int, Parameter(ge=0, le=4 * LOG_CHUNK_BYTES, description="How much at most, bytes.")] = LOG_CHUNK_BYTES,
+        attempt_id: FromPath[str],
+        offset: Annotated[int, QueryParameter(ge=0, le=LARGEST_NUMBER, description="Where to begin, bytes.")] = 0,
+        limit: Annotated[
+            int, QueryParameter(ge=0, description=f"How much at most, bytes; {LARGEST_PART_BYTES} is the limit.")
+        ] = LOG_CHUNK_BYTES,
         wait_s: Annotated[
             float,
-            Parameter(ge=0, le=LONGEST_WAIT_S, description="How long the answer is held back while there is nothing new, s."),
+            QueryParameter(
+                ge=0, description=f"How long the answer is held back while there is nothing new, s; {LONGEST_WAIT_S:g} at most."
+            ),
         ] = 0.0,
     ) -> Response[bytes]:
-        part = await controller.log_part(attempt_id, offset=offset, limit=limit, wait_s=wait_s)
+        part = await controller.log_part(
+            attempt_id, offset=offset, limit=min(limit, LARGEST_PART_BYTES), wait_s=min(wait_s, LONGEST_WAIT_S)
+        )
         return Response(part.data, media_type=_PLAIN, headers=_headers(attempt_id) | _told(part))
 
     return [log, log_part]

@@ -10,7 +10,7 @@ from typing import Annotated
 import msgspec
 from litestar import get
 from litestar.handlers import HTTPRouteHandler
-from litestar.params import Parameter
+from litestar.params import FromPath, HeaderParameter
 from litestar.response import Stream
 
 from outspread.controller.command_port import CommandPort
@@ -36,9 +36,9 @@ def event_routes(controller: CommandPort) -> list[HTTPRouteHandler]:
         ),
     )
     async def events(
-        run_id: str,
+        run_id: FromPath[str],
         last: Annotated[
-            str, Parameter(header="Last-Event-ID", required=False, description="The id of the last event that was taken.")
+            str, HeaderParameter(name="Last-Event-ID", required=False, description="The id of the last event that was taken.")
         ] = "",
     ) -> Stream:
         cursor = int(last) if last.isascii() and last.isdecimal() and len(last) < 19 else 0

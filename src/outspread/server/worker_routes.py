@@ -2,6 +2,7 @@
 
 from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import JSONBody
 
 from outspread.controller.command_port import CommandPort
 from outspread.server.api_values import Done, WorkerHold, WorkerList
@@ -26,7 +27,7 @@ def worker_routes(controller: CommandPort, gate: Gate) -> list[HTTPRouteHandler]
         summary="Hold a worker",
         description="It takes no more work for so long, and ends what it has. `for_s: 0` ends the hold.",
     )
-    async def hold(data: WorkerHold) -> Done:
+    async def hold(data: JSONBody[WorkerHold]) -> Done:
         if not 0 <= data.for_s <= _LONGEST_HOLD_S:
             raise ProblemError(Code.INVALID, f"cannot hold a worker for {data.for_s:g} s: at most for ten years")
         await controller.hold_worker(data.worker, reason=data.reason[:1000], for_s=data.for_s)
