@@ -16,6 +16,8 @@ COMMANDS = {
     "machines": "Say which machines there are, and who has them.",
     "discard": "Give back machines that outlived their run.",
     "history": "Look at earlier runs.",
+    "serve": "Be a controller.",
+    "token": "Say who may use a controller from afar.",
     "completion": "Print what makes a shell complete commands.",
 }
 

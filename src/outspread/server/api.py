@@ -43,12 +43,16 @@ class FarmPort(FarmWorkerPort, CommandPort, Protocol):
 
 
 class Doors(Struct, frozen=True, kw_only=True):
-    """What the API needs. ``blobs`` is the store's door, which asks the gate itself; without it there is no store."""
+    """What the API needs. ``blobs`` is the store's door, which asks the gate itself; without it there is no store.
+
+    Streams end when ``is_stopping``; their readers come back.
+    """
 
     controller: FarmPort
     gate: Gate
     registry: CollectorRegistry
     why_not_ready: Callable[[], str] = lambda: ""
+    is_stopping: Callable[[], bool] = lambda: False
     blobs: App | None = None
 
 
@@ -83,8 +87,8 @@ def _litestar(doors: Doors) -> App:
     controller, gate = doors.controller, doors.gate
     handlers = [
         *run_routes(controller, gate),
-        *event_routes(controller),
-        *attempt_routes(controller),
+        *event_routes(controller, doors.is_stopping),
+        *attempt_routes(controller, doors.is_stopping),
         *worker_routes(controller, gate),
         *record_routes(controller),
         *description_routes(),

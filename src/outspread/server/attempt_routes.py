@@ -4,7 +4,7 @@ A log is whatever a test printed: it is told as plain text that no browser may t
 """
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Final
 
 from litestar import Response, get
@@ -23,7 +23,7 @@ _RANGE: Final = re.compile(r"bytes=(?:(\d{1,18})-(\d{1,18})?|-(\d{1,18}))", re.A
 _NOT_FOR_FILE_NAMES: Final = re.compile(r"[^A-Za-z0-9._-]")
 
 
-def attempt_routes(controller: CommandPort) -> list[HTTPRouteHandler]:
+def attempt_routes(controller: CommandPort, is_stopping: Callable[[], bool]) -> list[HTTPRouteHandler]:
     """Return the handlers."""
 
     @get(
@@ -42,7 +42,7 @@ def attempt_routes(controller: CommandPort) -> list[HTTPRouteHandler]:
         total = (await controller.log_part(attempt_id, limit=0)).total_bytes
         headers = _headers(attempt_id)
         if follow:
-            return Stream(_followed(controller, attempt_id), media_type=_PLAIN, headers=headers)
+            return Stream(_followed(controller, attempt_id, is_stopping), media_type=_PLAIN, headers=headers)
         first, end = _range(wanted, total)
         status = 206 if _RANGE.fullmatch(wanted) else 200
         if status == 206:
@@ -84,14 +84,14 @@ def attempt_routes(controller: CommandPort) -> list[HTTPRouteHandler]:
     return [log, log_part]
 
 
-async def _followed(controller: CommandPort, attempt_id: str) -> AsyncIterator[bytes]:
+async def _followed(controller: CommandPort, attempt_id: str, is_stopping: Callable[[], bool]) -> AsyncIterator[bytes]:
     offset = 0
     while True:
         part = await controller.log_part(attempt_id, offset=offset, limit=LOG_CHUNK_BYTES, wait_s=HEARTBEAT_S)
         offset = part.offset + len(part.data)
         if part.data:
             yield part.data
-        if part.ended and offset >= part.total_bytes:
+        if (part.ended and offset >= part.total_bytes) or is_stopping():
             return
 
 

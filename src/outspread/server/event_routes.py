@@ -4,7 +4,7 @@ Nothing is kept for a stream: it asks for what follows its cursor when its reade
 reader costs no room, and one that comes back with ``Last-Event-ID`` misses nothing.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Annotated
 
 import msgspec
@@ -22,9 +22,9 @@ from outspread.server.problem import Code, Problem, ProblemAnswer, problem_of
 _RUNNING = "running"
 
 
-def event_routes(controller: CommandPort) -> list[HTTPRouteHandler]:
+def event_routes(controller: CommandPort, is_stopping: Callable[[], bool]) -> list[HTTPRouteHandler]:
     """Return the handlers."""
-    streams = _Streams(controller)
+    streams = _Streams(controller, is_stopping)
 
     @get(
         "/runs/{run_id:str}/events",
@@ -52,8 +52,9 @@ def event_routes(controller: CommandPort) -> list[HTTPRouteHandler]:
 class _Streams:
     """The streams that are open, a limited number."""
 
-    def __init__(self, controller: CommandPort) -> None:
+    def __init__(self, controller: CommandPort, is_stopping: Callable[[], bool]) -> None:
         self._controller = controller
+        self._is_stopping = is_stopping
         self._open = 0
 
     async def follow(self, progress: RunProgress) -> AsyncIterator[bytes]:
@@ -86,6 +87,8 @@ class _Streams:
                 told = progress.status
             elif not attempts:
                 yield b": still here\n\n"
+            if self._is_stopping():
+                return
             progress = await self._controller.progress(
                 run_id, cursor=progress.cursor, wait_s=0.0 if progress.more else HEARTBEAT_S
             )

@@ -12,11 +12,10 @@ from litestar.types import Guard
 from outspread.errors import OutspreadError
 from outspread.server.asgi import Scope
 from outspread.server.gate import Gate, Right
-from outspread.server.problem import STATUSES, Code, ProblemAnswer, ProblemError, problem_of
+from outspread.server.problem import CODES, STATUSES, Code, ProblemAnswer, ProblemError, problem_of
 
 _log = logging.getLogger(__name__)
 
-_CODES: Final = {status: code for code, status in STATUSES.items()}
 _MOST_FAULTS: Final = 5
 
 
@@ -42,7 +41,7 @@ def tell_error(_: Request[Any, Any, Any], error: Exception) -> Response[ProblemA
 
 def _translated(error: HTTPException) -> ProblemError:
     """Return what Litestar found wrong, in our words."""
-    code = _CODES.get(error.status_code, Code.INVALID if error.status_code < 500 else Code.INTERNAL)
+    code = CODES.get(error.status_code, Code.INVALID if error.status_code < 500 else Code.INTERNAL)
     headers = tuple((name.lower(), value) for name, value in (error.headers or {}).items())
     match code:
         case Code.NOT_FOUND:

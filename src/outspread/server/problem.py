@@ -47,6 +47,7 @@ STATUSES: Final = {
     Code.UNAVAILABLE: 503,
     Code.FULL: 507,
 }
+CODES: Final = {status: code for code, status in STATUSES.items()}
 
 
 class Problem(Struct, frozen=True):

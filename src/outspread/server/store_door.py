@@ -12,15 +12,16 @@ Mount it there, or at the root. Who may do what is for ``authorize`` to say.
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 from msgspec import Struct
 
 from outspread.errors import OutspreadError, UserError
+from outspread.server.asgi import App, Receive, Scope, Send
+from outspread.server.problem import CODES, Problem, problem_body
 from outspread.store.contract import Store
 from outspread.store.digest import Digest
 from outspread.store.errors import BlobMissingError, OffsetError, StoreError, StoreFullError, WrongContentError
@@ -36,12 +37,6 @@ from outspread.store.wire import (
 
 _log = logging.getLogger(__name__)
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
-
 #: A sender that says nothing for so long is taken for gone.
 _SILENCE_S: Final = 60.0
 _RANGE: Final = re.compile(r"bytes=(\d{1,19})-(\d{1,19})?", re.ASCII)
@@ -55,7 +50,7 @@ class Access(StrEnum):
 
 
 class Refusal(Struct, frozen=True):
-    """``status`` is 401 or 403."""
+    """``status`` is 401, 403 or 429."""
 
     status: int
     reason: str
@@ -244,7 +239,7 @@ class _Request:
         """Answer with an error, unless an answer has begun: then the connection ends as it is."""
         if self._begun:
             return
-        content = b"" if self.method == "HEAD" else msgspec.json.encode({"status_code": status, "detail": detail})
+        content = b"" if self.method == "HEAD" else problem_body(Problem(CODES[status], detail))
         told = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content)), *headers]
         if not self._read and self.method not in {"GET", "HEAD"}:
             told.append((b"connection", b"close"))  # rather than read what nobody wants

@@ -101,6 +101,8 @@ class FarmLedger:
 
     async def read(self, query: Callable[[sqlite3.Connection, AttemptLogs], _Read]) -> _Read:
         """Return what ``query`` finds; InfrastructureError when the tables cannot be read."""
+        if self._closing:
+            raise RecordError(f"cannot read the record in {self._directory}: the controller has stopped")
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read_here, query)
 
     async def close(self) -> None:
@@ -166,6 +168,7 @@ class FarmLedger:
     def _write_or_wait(self, batch: Batch[FarmChange, asyncio.Future[None]]) -> None:
         """Write a batch; when that fails, leave it as the first to be written next."""
         fault, for_good = "", False
+        cause: Exception | None = None
         try:
             if batch.changes:
                 self._write(batch.changes)
@@ -173,14 +176,17 @@ class FarmLedger:
             fault, for_good = error.message, True
         except (sqlite3.Error, OSError) as error:
             # When closing, what was not acknowledged is not lost: it will be said again.
-            fault, for_good = str(error), self._closing
+            fault, for_good, cause = str(error), self._closing, error
         with self._wake:
             if fault:
                 waiters = self._queue.failed(batch, fault, for_good=for_good)
             else:
                 waiters = batch.waiters
                 self._queue.succeeded()
-        self._tell(waiters, RecordError(f"cannot write the record in {self._directory}: {fault}") if fault else None)
+        told = RecordError(f"cannot write the record in {self._directory}: {fault}") if fault else None
+        if told is not None:
+            told.__cause__ = cause  # a full disk is told apart by it
+        self._tell(waiters, told)
         if fault and not for_good:
             threading.Event().wait(_AGAIN_S)
 
