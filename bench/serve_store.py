@@ -16,6 +16,7 @@ async def _allow_all(_scope: Scope, _access: Access) -> None:
 
 def main() -> None:
     listening = socket.create_server(("127.0.0.1", 0))
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as of a controller
     sys.stdout.write(f"http://127.0.0.1:{listening.getsockname()[1]}\n")
     sys.stdout.flush()
     with DiskStore(Path(sys.argv[1])) as store:

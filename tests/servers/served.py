@@ -13,6 +13,7 @@ import uvicorn
 async def served(app: Any) -> AsyncIterator[str]:
     """Serve ``app`` in this event loop; give its URL."""
     listening = socket.create_server(("127.0.0.1", 0))
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     config = uvicorn.Config(app, http="httptools", ws="none", lifespan="off", log_level="critical", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]

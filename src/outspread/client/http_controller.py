@@ -8,6 +8,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
+from io import BytesIO
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 from urllib.parse import quote, urlsplit
@@ -211,7 +212,13 @@ class HttpController:
             total=None, sock_connect=_CONNECTS_WITHIN_S, sock_read=max(0.0, wait_s) + _ANSWERS_WITHIN_S
         )
         async with self._session.request(
-            method, self._url + path, params=query, data=body, headers=headers, timeout=timeout, allow_redirects=False
+            method,
+            self._url + path,
+            params=query,
+            data=None if body is None else BytesIO(body),
+            headers=headers,
+            timeout=timeout,
+            allow_redirects=False,
         ) as response:
             yield response
 

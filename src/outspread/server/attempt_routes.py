@@ -18,7 +18,7 @@ from outspread.controller.log_headers import LOG_ENDED, LOG_OFFSET, LOG_TOTAL
 from outspread.server.api_limits import HEARTBEAT_S, LARGEST_NUMBER, LARGEST_PART_BYTES, LOG_CHUNK_BYTES, LONGEST_WAIT_S
 from outspread.server.problem import Code, ProblemError
 
-_PLAIN: Final = "text/plain; charset=utf-8"
+_PLAIN: Final = "text/plain"  # Litestar adds that it is UTF-8
 _RANGE: Final = re.compile(r"bytes=(?:(\d{1,18})-(\d{1,18})?|-(\d{1,18}))", re.ASCII)
 _NOT_FOR_FILE_NAMES: Final = re.compile(r"[^A-Za-z0-9._-]")
 

@@ -55,7 +55,7 @@ def _refuse_other_methods(scope: Scope) -> None:
 def _call_in(body: bytes) -> Exchange:
     try:
         call = decode_exchange(body)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise ProblemError(Code.INVALID, f"cannot read what the worker says: {error}", hint="is its version another?") from error
     return structs.replace(call, wait_s=LONGEST_WAIT_S) if call.wait_s > LONGEST_WAIT_S else call
 

@@ -20,6 +20,7 @@ _log = logging.getLogger(__name__)
 
 #: The use of a token is written down to the minute.
 _USE_NOTED_S: Final = 60.0
+_NEVER: Final = float("-inf")
 
 
 class Right(StrEnum):
@@ -86,7 +87,7 @@ class Gate:
         peer = address(scope)
         token = self._tokens.find(secret)
         if token is not None and token.is_valid(now):
-            if now - max(token.last_used_at or 0.0, self._used.get(token.token_id, 0.0)) >= _USE_NOTED_S:
+            if now - max(token.last_used_at or _NEVER, self._used.get(token.token_id, _NEVER)) >= _USE_NOTED_S:
                 self._used[token.token_id] = now
             return token
         if (wait_s := self._failed.wait_s(peer, now=now)) > 0:

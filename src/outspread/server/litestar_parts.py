@@ -32,6 +32,8 @@ def tell_error(_: Request[Any, Any, Any], error: Exception) -> Response[ProblemA
     """Return the answer for whatever a handler could not do."""
     if isinstance(error, HTTPException):
         error = _translated(error)
+    elif isinstance(error, RecursionError):
+        error = ProblemError(Code.INVALID, "cannot read the request: it is nested too deeply")
     elif not isinstance(error, OutspreadError):
         _log.error("request failed", exc_info=error)
     problem = problem_of(error)

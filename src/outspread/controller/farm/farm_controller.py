@@ -382,6 +382,8 @@ class FarmController:
 
     async def _take_back(self, worker: str, incarnation: str, since: float) -> None:
         await asyncio.sleep(_GRACE_S)
+        if worker in self._polls:  # its next call came before the end of this one was noticed
+            return
         now = self._monotonic()
         self._scheduler.connection_lost(worker, incarnation, since=since, now=now, at=self._wall())
         self._serve_polls(reluctantly=True)
