@@ -19,6 +19,7 @@ from outspread.machines import agent
 from outspread.machines.sandbox import boot, kernel
 from outspread.machines.sandbox.host_mounts import parse_mounts
 from outspread.machines.sandbox.limits import Limits
+from outspread.machines.sandbox.namespaces import enter_namespaces
 from outspread.machines.sandbox.refusal import explain
 from outspread.machines.sandbox.root_view import RootView
 
@@ -70,17 +71,8 @@ class Keeper:
     def _enter_namespaces(self) -> bool:
         """Get a mount namespace of our own; return whether we needed no user namespace for it."""
         self._doing = "enter namespaces"
-        privileged = os.geteuid() == 0
-        if privileged:
-            try:
-                kernel.unshare(kernel.CLONE_NEWNS)
-            except PermissionError:  # root of a container: a user namespace may still be allowed
-                privileged = False
+        privileged = enter_namespaces()
         if not privileged:
-            uid, gid = os.geteuid(), os.getegid()
-            kernel.unshare(kernel.CLONE_NEWUSER | kernel.CLONE_NEWNS)
-            for name, content in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
-                _write(f"/proc/self/{name}", content)
             self._say("without root there is only one user in the sandbox: what changes owners (a package manager) fails")
         self._doing = "set up mounts"
         kernel.mount("none", "/", flags=kernel.MS_REC | kernel.MS_SLAVE)
@@ -197,14 +189,6 @@ def _host_resolver() -> bytes:
 def _read(path: str) -> str:
     with open(path, encoding="utf-8", errors="surrogateescape") as file:
         return file.read()
-
-
-def _write(path: str, content: str) -> None:
-    fd = os.open(path, os.O_WRONLY)
-    try:
-        os.write(fd, content.encode())
-    finally:
-        os.close(fd)
 
 
 def main() -> None:

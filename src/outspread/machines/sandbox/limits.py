@@ -31,13 +31,13 @@ class Limits:
         pid, started = own_identity()
         self._name = f"{_PREFIX}{pid}-{started}"
         try:
-            for controllers, place in _places(mounts, membership):
+            for controllers, place in group_places(mounts, membership):
                 self._make(controllers, place, wanted)
         except BaseException:
             self.remove()
             raise
 
-    def _make(self, controllers: frozenset[str], place: "_Place", wanted: dict[str, int]) -> None:
+    def _make(self, controllers: frozenset[str], place: "GroupPlace", wanted: dict[str, int]) -> None:
         wanted_here = [controller for controller in wanted if controller in controllers and controller not in self.made]
         if not wanted_here:
             return
@@ -52,7 +52,7 @@ class Limits:
                 self._directories.append(directory)
                 self._parents.add(parent)
                 for controller, file in files:
-                    _write(file, str(wanted[controller]))
+                    write_setting(file, str(wanted[controller]))
                     self.made.add(controller)
                 return
             os.rmdir(directory)
@@ -60,13 +60,13 @@ class Limits:
     def join(self) -> None:
         """Put this process into the groups, and what it will start."""
         for directory in self._directories:
-            _write(f"{directory}/cgroup.procs", "0")
+            write_setting(f"{directory}/cgroup.procs", "0")
 
     def remove(self) -> None:
         """Remove the groups once the last process is out of them."""
         deadline = time.monotonic() + _REMOVE_WITHIN_S
         for directory in self._directories:
-            while not _removed(directory) and time.monotonic() < deadline:
+            while not remove_group(directory) and time.monotonic() < deadline:
                 time.sleep(0.001)
         self._directories.clear()
 
@@ -75,11 +75,11 @@ class Limits:
         for parent in self._parents:
             for name in os.listdir(parent):
                 if name.startswith(_PREFIX) and not _is_in_use(name):
-                    _empty(f"{parent}/{name}")
-                    _removed(f"{parent}/{name}")
+                    empty_group(f"{parent}/{name}")
+                    remove_group(f"{parent}/{name}")
 
 
-class _Place:
+class GroupPlace:
     """Where groups of one hierarchy may be made: our own group first, then the ones around it."""
 
     def __init__(self, version: int, mount: HostMount, path: str) -> None:
@@ -94,16 +94,17 @@ class _Place:
                 self.parents.append(own)
 
 
-def _places(mounts: list[HostMount], membership: str) -> list[tuple[frozenset[str], _Place]]:
-    found: list[tuple[frozenset[str], _Place]] = []
+def group_places(mounts: list[HostMount], membership: str) -> list[tuple[frozenset[str], GroupPlace]]:
+    """Return where groups may be made, with the controllers of each; ``membership`` is our own ``/proc/self/cgroup``."""
+    found: list[tuple[frozenset[str], GroupPlace]] = []
     for line in membership.splitlines():
         number, names, path = line.split(":", 2)
         if number == "0":
-            found.extend((frozenset(_FILES), _Place(2, mount, path)) for mount in mounts if mount.kind == "cgroup2")
+            found.extend((frozenset(_FILES), GroupPlace(2, mount, path)) for mount in mounts if mount.kind == "cgroup2")
         else:
             controllers = frozenset(names.split(","))
             found.extend(
-                (controllers, _Place(1, mount, path))
+                (controllers, GroupPlace(1, mount, path))
                 for mount in mounts
                 if mount.kind == "cgroup" and controllers <= set(mount.options.split(","))
             )
@@ -116,7 +117,8 @@ def _is_in_use(name: str) -> bool:
     return len(numbers) != 2 or not all(map(str.isdigit, numbers)) or is_alive(int(numbers[0]), int(numbers[1]))
 
 
-def _write(path: str, text: str) -> None:
+def write_setting(path: str, text: str) -> None:
+    """Write to a file of a group."""
     fd = os.open(path, os.O_WRONLY)
     try:
         os.write(fd, text.encode())
@@ -124,7 +126,8 @@ def _write(path: str, text: str) -> None:
         os.close(fd)
 
 
-def _removed(directory: str) -> bool:
+def remove_group(directory: str) -> bool:
+    """Remove a group; return whether it is gone."""
     try:
         os.rmdir(directory)
     except FileNotFoundError:
@@ -134,7 +137,7 @@ def _removed(directory: str) -> bool:
     return True
 
 
-def _empty(directory: str) -> None:
+def empty_group(directory: str) -> None:
     """Kill what is still in a group whose keeper is dead."""
     try:
         with open(f"{directory}/cgroup.procs") as file:
