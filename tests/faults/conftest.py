@@ -5,8 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tests.commands.worker_fixtures import do_jobs, new_controller, running, store_trees, until
 from tests.faults.site import Site
 from tests.hosts.host import Host
+
+__all__ = ["do_jobs", "new_controller", "running", "store_trees", "until"]
 
 _AT_ONCE = 4
 
