@@ -18,6 +18,17 @@ COMMANDS = {
     "history": "Look at earlier runs.",
     "serve": "Be a controller.",
     "token": "Say who may use a controller from afar.",
+    "submit": "Hand jobs to a controller, and watch them.",
+    "watch": "Follow a run of a controller to its end.",
+    "status": "Say how a run of a controller stands.",
+    "cancel": "Let a run of a controller end.",
+    "logs": "Print what a job printed.",
+    "fetch": "Fetch logs and outputs of a run.",
+    "rerun": "Submit jobs of an earlier run again.",
+    "reproduce": "Make the surroundings of an attempt again, here.",
+    "why": "Say why a job waits, or how it ended.",
+    "flaky": "List jobs that pass only now and then.",
+    "workers": "List the workers of a controller; hold one.",
     "completion": "Print what makes a shell complete commands.",
 }
 

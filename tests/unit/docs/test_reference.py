@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import get_args
 
 import click
+import msgspec
 import pytest
 
 from outspread.cli.main import outspread
 from outspread.cli.spread_flags import SPREAD_FLAGS
+from outspread.client.drafts import Document
+from outspread.controller.command_values import CommandAttempt, CommandJob, CommandRunStatus, JobCounts
 from outspread.controller.values import Outcome, Report, StepEvent
 from outspread.project.known_fields import KNOWN_FIELDS, FieldLevel
 
@@ -57,6 +60,18 @@ def test_every_option_is_documented_with_its_command(name: str, command: click.C
     assert [
         option for option in options if f"`{option}`" not in known and f"`{option} " not in known and option != "--help"
     ] == []
+
+
+@pytest.mark.parametrize(("document", "kind"), [("jobs-file.md", CommandJob), ("jobs-file.md", Document)])
+def test_every_member_of_a_job_is_documented(document: str, kind: type[msgspec.Struct]) -> None:
+    text = (DOCS / "reference" / document).read_text()
+    assert [name for name in kind.__struct_fields__ if f"| `{name}` |" not in text] == []
+
+
+@pytest.mark.parametrize("kind", [CommandAttempt, CommandRunStatus, JobCounts])
+def test_every_member_of_what_a_controller_tells_is_documented(kind: type[msgspec.Struct]) -> None:
+    text = section((DOCS / "reference/json.md").read_text(), "Runs of a controller")
+    assert [name for name in kind.__struct_fields__ if f"`{name}`" not in text] == []
 
 
 def test_every_flag_of_spread_is_documented() -> None:

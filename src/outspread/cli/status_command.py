@@ -1,0 +1,64 @@
+"""``outspread status``: how a run of a controller stands."""
+
+from collections.abc import Iterable
+
+import click
+
+from outspread.cli.controller_options import Visitor, controller_options, in_loop, write_out
+
+
+@click.command()
+@click.argument("run", required=False)
+@click.option("--jobs", "with_jobs", is_flag=True, help="List the jobs, too.")
+@click.option("--failed", "only_failed", is_flag=True, help="List the jobs that failed.")
+@click.option("--all", "all_runs", is_flag=True, help="List the latest runs instead.")
+@click.option("-n", "--number", type=click.IntRange(1, 1000), default=20, help="With --all: how many.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@controller_options
+def command(
+    run: str | None,
+    with_jobs: bool,
+    only_failed: bool,
+    all_runs: bool,
+    number: int,
+    as_json: bool,
+    url: str,
+    token_file: str | None,
+) -> None:
+    """Show how a run stands; without RUN the one that was submitted last from here."""
+    from outspread.cli.command_run_lines import job_rows, run_rows, status_lines
+    from outspread.client.following import all_jobs
+    from outspread.controller.values import Outcome
+
+    visitor = Visitor(url, token_file)
+
+    async def show() -> None:
+        async with visitor.controller() as controller:
+            if all_runs:
+                runs = await controller.command_runs(limit=number)
+                _print(runs, run_rows(runs), as_json=as_json)
+                return
+            status = (await controller.progress(visitor.run_id(run))).status
+            jobs = []
+            if with_jobs or only_failed:
+                jobs = [job async for job in all_jobs(controller, status.run_id)]
+            if only_failed:
+                jobs = [job for job in jobs if job.outcome is not None and job.outcome is not Outcome.PASSED]
+            if as_json:
+                _print({"run": status, "jobs": jobs}, (), as_json=True)
+                return
+            _print(status, status_lines(status), as_json=False)
+            if jobs:
+                _print(jobs, job_rows(jobs), as_json=False)
+
+    in_loop(show())
+
+
+def _print(value: object, lines: Iterable[str], *, as_json: bool) -> None:
+    if as_json:
+        import msgspec
+
+        write_out(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    else:
+        for line in lines:
+            write_out(line)
