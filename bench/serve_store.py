@@ -6,7 +6,8 @@ from pathlib import Path
 
 import uvicorn
 
-from outspread.server.store_door import Access, Scope, store_door
+from outspread.server.asgi import Scope
+from outspread.server.store_door import Access, store_door
 from outspread.store.disk_store import DiskStore
 
 

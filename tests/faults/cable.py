@@ -4,6 +4,7 @@ import selectors
 import socket
 import struct
 import threading
+import time
 
 _PIECE_BYTES = 65536
 _RESET = struct.pack("ii", 1, 0)  # SO_LINGER: what is closed so is reset
@@ -20,6 +21,7 @@ class Cable:
         self._selector.register(self._listener, selectors.EVENT_READ)
         self._lock = threading.Lock()
         self._is_over = False
+        self._is_frozen = False
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
         self.spread_address = f"127.0.0.1:{self._listener.getsockname()[1]}"
@@ -29,6 +31,14 @@ class Cable:
         with self._lock:
             for end in [*self._pairs]:
                 self._drop(end)
+
+    def freeze(self) -> None:
+        """Let nothing through, in either direction, and tell nobody."""
+        self._is_frozen = True
+
+    def thaw(self) -> None:
+        """Let through what waited, and what comes."""
+        self._is_frozen = False
 
     def unplug(self) -> None:
         """Reset every connection, and let none through any more."""
@@ -40,6 +50,9 @@ class Cable:
 
     def _serve(self) -> None:
         while not self._is_over:
+            if self._is_frozen:
+                time.sleep(0.02)
+                continue
             for key, _ in self._selector.select(0.1):
                 end = key.fileobj
                 assert isinstance(end, socket.socket)

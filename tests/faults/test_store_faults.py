@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 from tests.servers.served import served
 
-from outspread.server.store_door import Access, Scope, store_door
+from outspread.server.asgi import Scope
+from outspread.server.store_door import Access, store_door
 from outspread.store.blob_cache import BlobCache
 from outspread.store.contract import CHUNK_BYTES, Store, source_of
 from outspread.store.digest import Digest

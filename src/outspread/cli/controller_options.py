@@ -21,6 +21,8 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 _T = TypeVar("_T")
 
 USUAL_URL: Final = "http://127.0.0.1:8080"
+#: What nobody else should find in the environment of what we start.
+SECRET_VARIABLES: Final = frozenset({"OUTSPREAD_TOKEN"})
 _TOKEN_LIMIT_BYTES: Final = 4096
 
 
@@ -29,7 +31,7 @@ def controller_options(command: _Command) -> _Command:
     for option in (
         click.option(
             "--token-file",
-            type=click.Path(exists=True, dir_okay=False),
+            type=click.Path(dir_okay=False),
             help="Read the token from this file; else it is OUTSPREAD_TOKEN.",
         ),
         click.option(
@@ -50,7 +52,7 @@ class Visitor:
 
     def __init__(self, url: str, token_file: str | None) -> None:
         self.url = url.rstrip("/")
-        self._token = _token(token_file)
+        self._token = read_token(token_file)
 
     @asynccontextmanager
     async def controller(self) -> AsyncIterator["HttpController"]:
@@ -91,14 +93,17 @@ def in_loop(work: Coroutine[Any, Any, _T]) -> _T:
     return asyncio.run(work)
 
 
-def _token(token_file: str | None) -> str:
+def read_token(token_file: str | None) -> str:
+    """Return the token in a file, else that of the environment; "" when there is none."""
     if token_file is None:
         return os.environ.get("OUTSPREAD_TOKEN", "").strip()
     try:
         with Path(token_file).open(encoding="ascii") as file:
             return file.read(_TOKEN_LIMIT_BYTES).strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read the token in {token_file}: {error}") from error
+    except OSError as error:
+        raise UserError(f"cannot read the token from {token_file}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise UserError(f"cannot read the token from {token_file}: it holds none") from None
 
 
 def write_out(text: str) -> None:

@@ -147,7 +147,9 @@ def _listen(address: ListenAddress) -> socket.socket:
     try:
         return socket.create_server((address.host, address.port), family=family)
     except OSError as error:
-        why = error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno)  # without Python's own words
+        why = (
+            error.strerror if isinstance(error, socket.gaierror) else os.strerror(error.errno or 0)
+        )  # without Python's own words
         raise InfrastructureError(
             f"cannot listen on {address.host}:{address.port}: {why}",
             hint="is another controller running? --listen 127.0.0.1:0 takes a port that is free",

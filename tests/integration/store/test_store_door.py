@@ -9,7 +9,8 @@ import aiohttp
 import pytest
 from tests.servers.served import served
 
-from outspread.server.store_door import Access, Refusal, Scope, store_door
+from outspread.server.asgi import Scope
+from outspread.server.store_door import Access, Refusal, store_door
 from outspread.store import remote_store
 from outspread.store.contract import CHUNK_BYTES, source_of
 from outspread.store.digest import EMPTY, Digest

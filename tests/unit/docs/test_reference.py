@@ -55,7 +55,10 @@ def test_every_option_is_documented_with_its_command(name: str, command: click.C
     if name == "run":
         (listing,) = re.findall(r"^## (outspread list\b.*)$", text, re.MULTILINE)
         known += section(text, listing)
-    options = [word for parameter in command.params if isinstance(parameter, click.Option) for word in parameter.opts]
+    parts = [command, *(command.commands.values() if isinstance(command, click.Group) else ())]
+    options = [
+        word for part in parts for parameter in part.params if isinstance(parameter, click.Option) for word in parameter.opts
+    ]
     assert options or name == "completion"  # it has none but --help
     assert [
         option for option in options if f"`{option}`" not in known and f"`{option} " not in known and option != "--help"

@@ -37,7 +37,8 @@ from outspread.worker.commands.worker_health import HealthLimits, look
 _log = logging.getLogger(__name__)
 
 _NOTHING: Final = Draft(0, (), (), (), ())
-LISTEN_S: Final = 20.0
+#: How long a call listens, as a share of a lease: what a claim's lease has left, when it comes at the end of it, is enough.
+_LISTEN_SHARE: Final = 2 / 3
 #: How long a call may take beyond what it was to wait.
 _ANSWER_WITHIN_S: Final = 15.0
 #: A claim is confirmed within so much time, unless there is something else to say earlier.
@@ -208,7 +209,7 @@ class CommandWorker:
     async def _listen(self) -> None:
         failures = 0
         while True:
-            if await self._exchange(_NOTHING, wait_s=LISTEN_S):
+            if await self._exchange(_NOTHING, wait_s=_LISTEN_SHARE * self._options.lease_s):
                 failures = 0
             else:
                 failures += 1

@@ -5,8 +5,12 @@ that the worker has it for at least as long.
 """
 
 from collections.abc import Iterable
+from typing import Final
 
 from outspread.controller.command_values import LEASE_S
+
+#: A deadline moves when it moves by this part of a lease: each move is told to a slot.
+_STEP: Final = 1 / 30
 
 
 class LeaseClock:
@@ -25,9 +29,10 @@ class LeaseClock:
         return tuple(self._deadlines)
 
     def renew(self, fences: Iterable[int], *, sent: float) -> dict[int, float]:
-        """Note that a call that named these was answered; return the deadlines that are later now."""
+        """Note that a call that named these was answered; return the deadlines that are notably later now."""
         deadline = sent + self._lease_s
-        later = {fence: deadline for fence in fences if self._deadlines.get(fence, deadline) < deadline}
+        notably = deadline - self._lease_s * _STEP
+        later = {fence: deadline for fence in fences if self._deadlines.get(fence, deadline) < notably}
         self._deadlines.update(later)
         return later
 

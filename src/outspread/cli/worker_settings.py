@@ -1,0 +1,84 @@
+"""How a worker is to be: from its options, and what this host is where they say nothing."""
+
+import os
+import re
+import socket
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+from msgspec import Struct
+
+from outspread.project.sizes import parse_size_bytes
+from outspread.user_directories import cache_directory
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+
+
+def worker_options(command: _Command) -> _Command:
+    """Give a command the options of ``worker_settings``."""
+    for option in (
+        click.option("--cache-size", default="10G", show_default=True, metavar="SIZE", help="How much of inputs is kept."),
+        click.option(
+            "--work-dir",
+            "directory",
+            type=click.Path(path_type=Path, file_okay=False),
+            help="Where work trees and the cache are.",
+        ),
+        click.option("--name", metavar="NAME", help="What the worker is called.  [default: the host's name]"),
+        click.option(
+            "--dimension", "dimensions", multiple=True, metavar="KEY=VALUE", help="What jobs may require of this worker."
+        ),
+        click.option(
+            "--slots",
+            type=click.IntRange(1, 4096),
+            metavar="N",
+            help="How many commands at a time.  [default: one for each CPU]",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+class WorkerSettings(Struct, frozen=True):
+    """``directory`` is the worker's alone."""
+
+    name: str
+    slots: int
+    dimensions: dict[str, str]
+    directory: Path
+    cache_bytes: int
+
+
+def worker_settings(
+    *, slots: int | None, dimensions: Sequence[str], name: str | None, directory: Path | None, cache_size: str
+) -> WorkerSettings:
+    """Return the settings; click.BadParameter for what cannot be meant."""
+    from outspread.worker.commands.detected_dimensions import detected_dimensions
+
+    known = detected_dimensions()
+    for dimension in dimensions:
+        key, equals, value = dimension.partition("=")
+        if not (key and equals and value):
+            raise click.BadParameter(f"{dimension!r} is not KEY=VALUE", param_hint="--dimension")
+        known[key] = value
+    name = name if name is not None else socket.gethostname()
+    if not _NAME.fullmatch(name):
+        raise click.BadParameter(
+            f"{name!r} is not a name: at most 64 letters, digits, points, hyphens, underscores", param_hint="--name"
+        )
+    try:
+        cache_bytes = parse_size_bytes(cache_size)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--cache-size") from None
+    if cache_bytes <= 0:
+        raise click.BadParameter(f"{cache_size!r} is no size", param_hint="--cache-size")
+    return WorkerSettings(
+        name=name,
+        slots=slots or len(os.sched_getaffinity(0)),
+        dimensions=known,
+        directory=(directory or cache_directory(os.environ, Path.home()) / "worker" / name).absolute(),
+        cache_bytes=cache_bytes,
+    )
