@@ -59,7 +59,7 @@ class Doors(Struct, frozen=True, kw_only=True):
 def http_api(doors: Doors) -> App:
     """Return the application."""
     exchange = exchange_door(doors.controller, doors.gate)
-    described = _litestar(doors)
+    described: App = api_handlers(doors)  # type: ignore[assignment] # its own types of the same things
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -83,7 +83,8 @@ def http_api(doors: Doors) -> App:
     return app
 
 
-def _litestar(doors: Doors) -> App:
+def api_handlers(doors: Doors) -> Litestar:
+    """Return what is behind the doors that are described."""
     controller, gate = doors.controller, doors.gate
     handlers = [
         *run_routes(controller, gate),
@@ -93,7 +94,7 @@ def _litestar(doors: Doors) -> App:
         *record_routes(controller),
         *description_routes(),
     ]
-    app: App = Litestar(  # type: ignore[assignment] # its own types of the same things
+    return Litestar(
         [Router(API_PATH, route_handlers=handlers), *health_routes(doors.why_not_ready, doors.registry)],
         guards=[allow(gate, Right.READ)],
         exception_handlers={Exception: tell_error},
@@ -107,7 +108,6 @@ def _litestar(doors: Doors) -> App:
         ),
         logging_config=None,
     )
-    return app
 
 
 class _SlowTakerError(Exception):

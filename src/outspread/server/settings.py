@@ -38,7 +38,7 @@ class Settings(Struct, frozen=True):
     keep_runs_s: float = 30 * _DAY_S
 
 
-class _Setting(Struct, frozen=True):
+class Setting(Struct, frozen=True):
     """One setting: its name in the file, in the environment, the field, and how its text is read (ValueError: it cannot be)."""
 
     name: str
@@ -78,10 +78,10 @@ def _parse_directory(text: str) -> Path:
 
 
 SETTINGS: Final = (
-    _Setting("listen", "OUTSPREAD_LISTEN", "listen", parse_listen),
-    _Setting("state", "OUTSPREAD_STATE", "state", _parse_directory),
-    _Setting("require-token", "OUTSPREAD_REQUIRE_TOKEN", "require_token", _parse_truth),
-    _Setting("keep-runs", "OUTSPREAD_KEEP_RUNS", "keep_runs_s", parse_span),
+    Setting("listen", "OUTSPREAD_LISTEN", "listen", parse_listen),
+    Setting("state", "OUTSPREAD_STATE", "state", _parse_directory),
+    Setting("require-token", "OUTSPREAD_REQUIRE_TOKEN", "require_token", _parse_truth),
+    Setting("keep-runs", "OUTSPREAD_KEEP_RUNS", "keep_runs_s", parse_span),
 )
 
 
@@ -125,7 +125,7 @@ def _in_file(file: Path) -> dict[str, object]:
     return found
 
 
-def _parsed(setting: _Setting, text: str, where: str) -> object:
+def _parsed(setting: Setting, text: str, where: str) -> object:
     try:
         return setting.parse(text)
     except ValueError as error:

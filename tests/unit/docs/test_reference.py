@@ -8,6 +8,8 @@ from typing import get_args
 import click
 import msgspec
 import pytest
+from litestar.openapi.spec import OpenAPI
+from prometheus_client import CollectorRegistry
 
 from outspread.cli.main import outspread
 from outspread.cli.spread_flags import SPREAD_FLAGS
@@ -15,6 +17,9 @@ from outspread.client.drafts import Document
 from outspread.controller.command_values import CommandAttempt, CommandJob, CommandRunStatus, JobCounts
 from outspread.controller.values import Outcome, Report, StepEvent
 from outspread.project.known_fields import KNOWN_FIELDS, FieldLevel
+from outspread.server.api import Doors, api_handlers
+from outspread.server.problem import STATUSES, Code
+from outspread.server.settings import SETTINGS, Setting
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
@@ -34,6 +39,11 @@ def section(text: str, title: str) -> str:
     return found[1]
 
 
+def _described() -> OpenAPI:
+    """The description of the API, without a controller behind it."""
+    return api_handlers(Doors(controller=None, gate=None, registry=CollectorRegistry())).openapi_schema  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("level", FieldLevel)
 def test_every_field_is_documented_where_it_belongs(level: FieldLevel) -> None:
     text = (DOCS / "reference/spread-yaml.md").read_text()
@@ -47,6 +57,12 @@ def commands() -> list[tuple[str, click.Command]]:
     return [(name, command) for name, command in found if command is not None]
 
 
+def parameters(command: click.Command) -> list[click.Parameter]:
+    """All of a command, those of its own commands included."""
+    inner = command.commands.values() if isinstance(command, click.Group) else ()
+    return [*command.params, *(parameter for each in inner for parameter in parameters(each))]
+
+
 @pytest.mark.parametrize(("name", "command"), commands())
 def test_every_option_is_documented_with_its_command(name: str, command: click.Command) -> None:
     text = (DOCS / "reference/commands.md").read_text()
@@ -55,10 +71,7 @@ def test_every_option_is_documented_with_its_command(name: str, command: click.C
     if name == "run":
         (listing,) = re.findall(r"^## (outspread list\b.*)$", text, re.MULTILINE)
         known += section(text, listing)
-    parts = [command, *(command.commands.values() if isinstance(command, click.Group) else ())]
-    options = [
-        word for part in parts for parameter in part.params if isinstance(parameter, click.Option) for word in parameter.opts
-    ]
+    options = [word for parameter in parameters(command) if isinstance(parameter, click.Option) for word in parameter.opts]
     assert options or name == "completion"  # it has none but --help
     assert [
         option for option in options if f"`{option}`" not in known and f"`{option} " not in known and option != "--help"
@@ -109,3 +122,51 @@ def test_every_link_leads_somewhere(page: Path) -> None:
     text = (ROOT / page).read_text()
     links = [link for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text) if "://" not in link]
     assert [link for link in links if not (ROOT / page.parent / link).exists()] == []
+
+
+OPERATIONS = {
+    (method, path)
+    for path, item in (_described().paths or {}).items()
+    for method in ("GET", "POST", "PUT", "HEAD", "DELETE", "PATCH")
+    if getattr(item, method.lower()) is not None
+}
+#: What is not Litestar's, and so not in the description that it makes.
+PLAIN = {
+    ("POST", "/api/v1/exchange"),
+    ("POST", "/api/v1/blobs/missing"),
+    ("POST", "/api/v1/blobs/packed"),
+    ("POST", "/api/v1/blobs/read"),
+    ("GET", "/api/v1/blobs/{hash}/{size}"),
+    ("HEAD", "/api/v1/blobs/{hash}/{size}"),
+    ("PUT", "/api/v1/blobs/{hash}/{size}"),
+}
+
+
+def test_every_endpoint_is_documented_and_every_documented_one_is_there() -> None:
+    text = (DOCS / "reference/http-api.md").read_text()
+    documented = {(method, path) for line in text.splitlines() for method, path in re.findall(r"`([A-Z]+) (/[^` ]*)`", line)}
+    assert documented == OPERATIONS | PLAIN
+
+
+def test_every_parameter_of_an_endpoint_is_documented_beside_it() -> None:
+    lines = (DOCS / "reference/http-api.md").read_text().splitlines()
+    for path, item in (_described().paths or {}).items():
+        for method in ("GET", "POST"):
+            operation = getattr(item, method.lower())
+            if operation is None:
+                continue
+            (line,) = [line for line in lines if line.startswith(f"| `{method} {path}`")]
+            for parameter in operation.parameters or ():
+                if parameter.param_in != "path":
+                    assert f"`{parameter.name}`" in line, (method, path, parameter.name)
+
+
+@pytest.mark.parametrize("code", Code)
+def test_every_problem_is_documented(code: Code) -> None:
+    assert f"| {STATUSES[code]} | `{code}` |" in (DOCS / "reference/http-api.md").read_text()
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_every_setting_of_a_controller_is_documented(setting: Setting) -> None:
+    text = (DOCS / "how-to/run-a-controller.md").read_text()
+    assert re.search(rf"^\| `{setting.name}` \| `{setting.variable}` \|", text, re.MULTILINE)
