@@ -14,12 +14,15 @@ import pytest
 from tests.servers.farm import Caller, jobs
 
 from outspread.client.http_controller import HttpController
-from outspread.controller.command_values import AttemptEnd, CommandRun
+from outspread.controller.command_values import AttemptEnd, CommandJob, CommandRun
 from outspread.controller.values import Outcome
+from outspread.errors import UserError
 from outspread.server.housekeeping import clean_once
 from outspread.server.serving import serving
 from outspread.server.settings import ListenAddress, Settings
+from outspread.server.token_book import Role, TokenBook
 from outspread.store.digest import Digest
+from outspread.store.errors import StoreRefusedError
 from outspread.store.remote_store import open_remote_store
 
 Start = Callable[..., tuple["subprocess.Popen[str]", str]]
@@ -138,3 +141,31 @@ async def test_old_runs_are_forgotten(tmp_path: Path) -> None:
         assert len(await served.controller.command_runs()) == 2
         await clean_once(served.controller, served.store, keep_runs_s=3600, now=time.time() + 4000)
         assert [run.run_id for run in await served.controller.command_runs()] == ["r2"]
+
+
+async def test_nothing_is_stored_without_a_token_where_one_is_required(tmp_path: Path) -> None:
+    content = b"hello"
+    digest = Digest.of(content)
+    with TokenBook(tmp_path) as book:
+        tokens = {role: book.create(role, name="", now=1.0)[1] for role in Role}
+    async with serving(Settings(tmp_path, ListenAddress("127.0.0.1", 0), require_token=True)) as served:
+        async with open_remote_store(served.url) as store:
+            with pytest.raises(StoreRefusedError, match="401"):
+                await store.put_blobs({digest: content})
+            assert await store.find_missing([digest]) == {digest}
+        for token in tokens.values():
+            async with open_remote_store(served.url, token=token) as store:
+                await store.put_blobs({digest: content})
+        async with open_remote_store(served.url) as store:
+            assert await store.get_blobs([digest]) == {digest: content}
+        async with open_remote_store(served.url, token="ost_wrong") as store:
+            with pytest.raises(StoreRefusedError):
+                await store.get_blobs([digest])
+
+
+async def test_a_run_whose_inputs_are_not_stored_is_refused(tmp_path: Path) -> None:
+    async with serving(Settings(tmp_path, ListenAddress("127.0.0.1", 0))) as served, HttpController(served.url) as port:
+        job = CommandJob("a", ("x",), inputs=str(Digest.of(b"nothing")))
+        with pytest.raises(UserError, match="the inputs of a are not in the store") as caught:
+            await port.submit_commands(CommandRun("r1", "me", (job,)))
+        assert caught.value.hint == "upload them first"
