@@ -3,10 +3,10 @@
 import os
 from pathlib import Path
 
+from outspread.server.settings import read_settings
 from outspread.server.token_book import TokenBook
-from outspread.user_directories import state_directory
 
 
-def token_book_here() -> TokenBook:
-    """Return the tokens in the state directory."""
-    return TokenBook(state_directory(os.environ, Path.home()))
+def token_book_here(config: Path | None) -> TokenBook:
+    """Return the tokens of the controller with these settings."""
+    return TokenBook(read_settings(config, os.environ, Path.home()).state)

@@ -79,7 +79,7 @@ def _parse_directory(text: str) -> Path:
 
 SETTINGS: Final = (
     Setting("listen", "OUTSPREAD_LISTEN", "listen", parse_listen),
-    Setting("state", "OUTSPREAD_STATE", "state", _parse_directory),
+    Setting("state", "OUTSPREAD_CONTROLLER_STATE", "state", _parse_directory),
     Setting("require-token", "OUTSPREAD_REQUIRE_TOKEN", "require_token", _parse_truth),
     Setting("keep-runs", "OUTSPREAD_KEEP_RUNS", "keep_runs_s", parse_span),
 )
@@ -91,7 +91,7 @@ def read_settings(file: Path | None, environment: Mapping[str, str], home: Path)
     for setting in SETTINGS:
         if text := environment.get(setting.variable, ""):
             found[setting.field] = _parsed(setting, text, setting.variable)
-    return Settings(**{"state": state_directory(environment, home), **found})  # type: ignore[arg-type] # parsed for each field
+    return Settings(**{"state": state_directory(environment, home) / "controller", **found})  # type: ignore[arg-type] # parsed for each field
 
 
 def _in_file(file: Path) -> dict[str, object]:

@@ -13,7 +13,7 @@ from outspread.server.token_book import Role, TokenBook
 
 @pytest.fixture(autouse=True)
 def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OUTSPREAD_STATE", str(tmp_path))
+    monkeypatch.setenv("OUTSPREAD_CONTROLLER_STATE", str(tmp_path))
 
 
 def called(*arguments: str) -> Result:

@@ -35,7 +35,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
     def begin(*arguments: str) -> tuple["subprocess.Popen[str]", str]:
         program = [sys.executable, "-c", "from outspread.cli.entry import outspread; outspread()", "serve", *arguments]
-        environment = os.environ | {"OUTSPREAD_STATE": str(tmp_path / "state"), "OUTSPREAD_LISTEN": "127.0.0.1:0"}
+        environment = os.environ | {"OUTSPREAD_CONTROLLER_STATE": str(tmp_path / "state"), "OUTSPREAD_LISTEN": "127.0.0.1:0"}
         process = subprocess.Popen(program, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         started.append(process)
         assert process.stdout is not None

@@ -12,7 +12,7 @@ HOME = Path("/home/me")
 
 def test_without_anything_a_controller_is_for_its_own_host() -> None:
     settings = read_settings(None, {}, HOME)
-    assert settings == Settings(Path("/home/me/.local/state/outspread"))
+    assert settings == Settings(Path("/home/me/.local/state/outspread/controller"))
     assert settings.listen.host == "127.0.0.1"
 
 
@@ -23,7 +23,7 @@ def test_a_file_and_above_it_the_environment(tmp_path: Path) -> None:
     assert read_settings(file, {}, HOME) == expected
     environment = {
         "OUTSPREAD_LISTEN": "0.0.0.0:81",
-        "OUTSPREAD_STATE": "/srv/other",
+        "OUTSPREAD_CONTROLLER_STATE": "/srv/other",
         "OUTSPREAD_REQUIRE_TOKEN": "no",
         "OUTSPREAD_KEEP_RUNS": "2d",
     }
