@@ -7,6 +7,7 @@ from pathlib import Path
 
 from bench.command_jobs import command_jobs
 from bench.emulated_machine import emulated_machine
+from bench.farm import farm
 from bench.listing import listing
 from bench.report import print_figure, print_heading
 from bench.running import running
@@ -32,6 +33,7 @@ def main() -> int:
         "ssh": ("A machine over SSH by itself", ssh_shell),
         "session": ("A session over SSH, beside Spread's", lambda: session(bin_dir)),
         "qemu": ("An emulated machine", lambda: emulated_machine(bin_dir)),
+        "farm": ("A farm of one host", lambda: farm(bin_dir)),
         "scheduling": ("The order of a farm, in simulated time", scheduling),
         "worker": ("A worker of command jobs by itself", command_jobs),
         "running": ("Running in sandboxes", lambda: running(bin_dir)),
