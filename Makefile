@@ -1,5 +1,6 @@
 # make demo   makes the environment in .venv and runs examples/hello
 # make test   makes the environment, installs what the tests need, checks everything and runs all tests
+# make faults N=20   runs the fault tests so many times, each time with another seed
 # make simulate STEPS=1000000 SEED=7   runs a simulated farm through crashes and a bad network for so long
 # make bench  prints what Outspread costs, beside the yardsticks of the machine
 # make format puts the code into the one form
@@ -8,9 +9,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check unit simulate bench format clean
+.PHONY: demo test check unit faults simulate bench format clean
 
 STEPS := 1000000
+N := 20
 
 demo: $(READY)
 	@sh tools/demo.sh $(BIN)
@@ -25,6 +27,12 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+
+faults: $(READY)
+	@for number in $$(seq $(N)); do \
+	    seed=$$(od -An -N3 -tu4 /dev/urandom | tr -d ' '); echo "round $$number of $(N), seed $$seed"; \
+	    OUTSPREAD_FAULT_SEED=$$seed $(BIN)/pytest -x tests/faults || exit 1; \
+	done
 
 simulate: $(READY)
 	@$(BIN)/python -m tests.simulation --steps $(STEPS) $(if $(SEED),--seed $(SEED))

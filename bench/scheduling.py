@@ -74,7 +74,7 @@ class _Simulation:
         holding = tuple(claim.fence for claim in held)
         news = CommandNews(incarnation="1", sequence=self._calls, slots=1, free=1, holding=holding, ended=ended)
         self._scheduler.hear(name, news, now=self._now, at=self._now)
-        held.extend(self._scheduler.hand_out(name, now=self._now, at=self._now, reluctantly=True))
+        held.extend(self._scheduler.hand_out(name, sequence=self._calls, now=self._now, at=self._now, reluctantly=True))
         self._scheduler.changes.clear()
         for run_id in self._took.keys() - self._scheduler.runs.keys() - self.ended.keys():
             self.ended[run_id] = self._now

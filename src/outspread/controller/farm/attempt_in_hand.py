@@ -9,6 +9,7 @@ class AttemptInHand:
     __slots__ = (
         "attempt",
         "begun_at",
+        "claimed_in",
         "claimed_now",
         "confirmed",
         "fence",
@@ -32,6 +33,7 @@ class AttemptInHand:
         self.worker = worker
         self.claimed_now = claimed_now
         self.planned_s = planned_s
+        self.claimed_in = -1  # the worker's call that was answered with it
         self.confirmed = False
         self.begun_at: float | None = None  # time of day
         self.pieces = 0  # of its log, that came

@@ -119,12 +119,13 @@ class FarmController:
         self._refuse_when_faulty(news)
         lost = self._scheduler.hear(call.worker, news, now=self._monotonic(), at=self._wall())
         self._serve_polls(reluctantly=False)
-        claims = self._hand_out(call.worker, reluctantly=True)
+        claims = self._scheduler.handed_out(call.worker, news.sequence)
+        claims = claims or self._hand_out(call.worker, news.sequence, reluctantly=True)
         self._publish()
         if news.begun or news.pieces or news.ended or news.returned:
             await self._ledger.settle()
         if not (claims or lost or self._scheduler.is_disturbed(call.worker)) and call.wait_s > 0:
-            claims = await self._wait_for_orders(call.worker, call.wait_s)
+            claims = await self._wait_for_orders(call.worker, news.sequence, call.wait_s)
         return Orders(commands=self._scheduler.orders(call.worker, lost, claims, now=self._monotonic()))
 
     async def worker_gone(self, worker: str, incarnation: str) -> None:
@@ -348,17 +349,18 @@ class FarmController:
         if self._ledger.fault and (news.pieces or news.ended or news.begun):
             raise RecordError(f"cannot take reports: {self._ledger.fault}")
 
-    def _hand_out(self, worker: str, *, reluctantly: bool) -> list[Claim]:
+    def _hand_out(self, worker: str, sequence: int, *, reluctantly: bool) -> list[Claim]:
         if self._stopping or self._ledger.fault:
             return []
-        return self._scheduler.hand_out(worker, now=self._monotonic(), at=self._wall(), reluctantly=reluctantly)
+        now, at = self._monotonic(), self._wall()
+        return self._scheduler.hand_out(worker, sequence=sequence, now=now, at=at, reluctantly=reluctantly)
 
     def _serve_polls(self, *, reluctantly: bool) -> None:
         """Answer waiting calls that there is work or news for."""
         if self._scheduler.has_ready():
             for name, poll in self._polls.items():
                 if not poll.is_over and not poll.claims:
-                    poll.claims = self._hand_out(name, reluctantly=reluctantly)
+                    poll.claims = self._hand_out(name, poll.sequence, reluctantly=reluctantly)
                     if poll.claims:
                         poll.wake()
                 if not self._scheduler.has_ready():
@@ -367,14 +369,14 @@ class FarmController:
             if name in self._polls:
                 self._polls[name].wake()
 
-    async def _wait_for_orders(self, worker: str, wait_s: float) -> list[Claim]:
+    async def _wait_for_orders(self, worker: str, sequence: int, wait_s: float) -> list[Claim]:
         if (earlier := self._polls.get(worker)) is not None:
             earlier.wake()  # a worker has one waiting call; the newest is the one that still has somebody at its end
-        poll = self._polls[worker] = _Poll()
+        poll = self._polls[worker] = _Poll(sequence)
         try:
             if not self._stopping:
                 await poll.wait(wait_s)
-            return poll.claims or self._hand_out(worker, reluctantly=True)
+            return poll.claims or self._hand_out(worker, sequence, reluctantly=True)
         finally:
             poll.is_over = True
             if self._polls.get(worker) is poll:
@@ -452,7 +454,8 @@ class FarmController:
 class _Poll:
     """A worker's call that waits for work or news."""
 
-    def __init__(self) -> None:
+    def __init__(self, sequence: int) -> None:
+        self.sequence = sequence
         self._woken = asyncio.get_running_loop().create_future()
         self.claims: list[Claim] = []
         self.is_over = False

@@ -230,8 +230,16 @@ class Scheduler:
         """Tell whether there is something that a worker should be told before its poll is over."""
         return name in self._disturbed
 
-    def hand_out(self, name: str, *, now: float, at: float, reluctantly: bool) -> list[Claim]:
-        """Claim jobs for a worker: one a slot, and short ones ahead. ``reluctantly``: retries of its own, too."""
+    def handed_out(self, name: str, sequence: int) -> list[Claim]:
+        """Return what the answer to a call had, if that comes again because its answer was lost."""
+        in_hand = self.workers[name].in_hand.values()
+        return [self._claim_of(attempt) for attempt in in_hand if attempt.claimed_in == sequence and not attempt.confirmed]
+
+    def hand_out(self, name: str, *, sequence: int, now: float, at: float, reluctantly: bool) -> list[Claim]:
+        """Claim jobs for a worker in answer to its call of this ``sequence``: one a slot, and short ones ahead.
+
+        ``reluctantly``: retries of its own, too.
+        """
         worker = self.workers[name]
         if not worker.takes_work(at):
             return []
@@ -248,7 +256,7 @@ class Scheduler:
             )
             if job is None:
                 break
-            claims.append(self._claim(worker, self._by_sequence[job.run], job.number, now=now))
+            claims.append(self._claim(worker, self._by_sequence[job.run], job.number, sequence=sequence, now=now))
         return claims
 
     def has_ready(self) -> bool:
@@ -337,7 +345,7 @@ class Scheduler:
         worker.incarnation = incarnation
         worker.sequence = -1
 
-    def _claim(self, worker: WorkerState, run: RunState, number: int, *, now: float) -> Claim:
+    def _claim(self, worker: WorkerState, run: RunState, number: int, *, sequence: int, now: float) -> Claim:
         self._fence += 1
         self._claims += 1
         run.leave_queue(number)
@@ -357,12 +365,17 @@ class Scheduler:
         worker.planned_s += attempt.planned_s
         self._shares.serve(run.owner, attempt.planned_s)
         self.usage.take(run.owner, run.lanes[number])
+        attempt.claimed_in = sequence
+        return self._claim_of(attempt)
+
+    def _claim_of(self, attempt: AttemptInHand) -> Claim:
+        run = self.runs[attempt.run_id]
         return Claim(
-            fence=self._fence,
+            fence=attempt.fence,
             run_id=run.run_id,
-            number=number,
+            number=attempt.number,
             attempt=attempt.attempt,
-            job=Raw(run.jobs[number]),
+            job=Raw(run.jobs[attempt.number]),
             owner=run.owner,
             expected_s=attempt.planned_s,
         )

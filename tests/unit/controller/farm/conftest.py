@@ -99,7 +99,9 @@ class Hand:
     def say(self, news: CommandNews, *, hand_out: bool = True) -> CommandOrders:
         farm = self.farm
         lost = farm.scheduler.hear(self.name, news, now=farm.now, at=farm.at)
-        claims = farm.scheduler.hand_out(self.name, now=farm.now, at=farm.at, reluctantly=True) if hand_out else []
+        claims = farm.scheduler.handed_out(self.name, news.sequence)
+        if hand_out and not claims:
+            claims = farm.scheduler.hand_out(self.name, sequence=news.sequence, now=farm.now, at=farm.at, reluctantly=True)
         orders = farm.scheduler.orders(self.name, lost, claims, now=farm.now)
         self.held |= {claim.fence: claim for claim in orders.claims}
         farm.take_changes()

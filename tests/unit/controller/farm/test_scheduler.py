@@ -139,6 +139,18 @@ def test_a_claim_that_is_not_confirmed_goes_back_soon(farm: Any, hand: Make) -> 
     assert over(farm) == []
 
 
+def test_a_call_whose_answer_was_lost_is_answered_the_same_again(farm: Any, hand: Make) -> None:
+    farm.submit("r", 5)
+    ann = hand(slots=2)
+    news = CommandNews(incarnation=ann.incarnation, sequence=1, slots=2, free=2)
+    first = ann.say(news).claims
+    assert len(first) == 2
+    assert [claim.fence for claim in ann.say(news).claims] == [claim.fence for claim in first]
+    ann.sequence = 1
+    ann.call(free=False)  # which confirms them
+    assert ann.say(news, hand_out=False).claims == ()
+
+
 def test_a_broken_connection_puts_jobs_back_unless_the_worker_speaks_again(farm: Any, hand: Make) -> None:
     farm.submit("r", 1)
     ann, bob = hand("ann"), hand("bob")
