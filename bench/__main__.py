@@ -23,7 +23,6 @@ def main() -> int:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program has been compiled
     for number in (signal.SIGTERM, signal.SIGHUP):  # clean up as at Ctrl-C
         signal.signal(number, lambda number, _frame: sys.exit(128 + number))
-    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # programs are measured as they are used: with their byte code
     bin_dir = Path(sys.executable).parent
     parts = {
         "yardsticks": ("Yardsticks of this machine (medians)", yardsticks),

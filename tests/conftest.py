@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.guests.guest_image import make_image, why_no_guests
 from tests.hosts.host import Host, why_no_hosts
+from tests.lxd.daemon import LxdDaemon, why_no_lxd
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -89,3 +90,12 @@ def guest_user(guest_home: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> d
     for name, value in guest_home.items():
         monkeypatch.setenv(name, value)
     return guest_home
+
+
+@pytest.fixture(scope="session")
+def lxd() -> Iterator[LxdDaemon]:
+    """A real LXD daemon, with an image ``debian-12`` that has no Python."""
+    if reason := why_no_lxd():
+        pytest.skip(reason)
+    with LxdDaemon() as daemon:
+        yield daemon

@@ -15,6 +15,12 @@ need git git
 need sshd openssh-server
 need sudo sudo
 need zstd zstd
+need lxd lxd # the daemon that tests run for themselves
+need lxc lxd-client
+need mmdebstrap mmdebstrap
+need mkfs.btrfs btrfs-progs
+need dnsmasq dnsmasq-base
+need nft nftables
 if [ "$(uname -m)" = x86_64 ]; then # the small guest that tests emulate
     need qemu-system-x86_64 qemu-system-x86
     need qemu-img qemu-utils

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -11,9 +12,12 @@ from typing import NamedTuple
 import pytest
 from tests.guests.guest_image import PASSWORD as GUEST_PASSWORD
 from tests.hosts.host import Host, why_no_hosts
+from tests.lxd.daemon import IMAGE as LXD_IMAGE
+from tests.lxd.daemon import LxdDaemon
 
 from outspread.machines.contract import Machine, MachineBackend, MachineRequest, Shell
 from outspread.machines.local_shell import open_local_shell
+from outspread.machines.lxd.backend import LxdBackend
 from outspread.machines.qemu.backend import QemuBackend
 from outspread.machines.sandbox.backend import SandboxBackend
 from outspread.machines.ssh.shell import open_ssh_shell
@@ -81,7 +85,7 @@ class Offer(NamedTuple):
     end_of_boot_s: float  # by when a machine is surely being made
 
 
-@pytest.fixture(params=["sandbox", "qemu"])
+@pytest.fixture(params=["sandbox", "lxd", "qemu"])
 def offer(request: pytest.FixtureRequest) -> Offer:
     """Offer each backend in turn."""
     made: Offer = request.getfixturevalue(f"{request.param}_offer")
@@ -108,6 +112,42 @@ def qemu_offer(new_guest: Callable[..., MachineRequest], guest_user: dict[str, s
         return {"pid": str(pid)}
 
     return Offer(QemuBackend(), "qemu", "debian-12", new_guest, nothing_left, data_of, 0.3)
+
+
+@pytest.fixture
+def lxd_offer(lxd: LxdDaemon, monkeypatch: pytest.MonkeyPatch) -> Iterator[Offer]:
+    for name, value in lxd.environment.items():
+        monkeypatch.setenv(name, value)
+    before = set(lxd.instances())
+
+    def nothing_left(_: Machine) -> None:
+        assert set(lxd.instances()) == before
+
+    def data_of(_pid: int, _started: int) -> dict[str, str]:
+        return {}
+
+    yield Offer(LxdBackend(), "lxd", LXD_IMAGE, new_container, nothing_left, data_of, 0.5)
+    assert set(lxd.instances()) == before
+
+
+def new_container(*, system: str = LXD_IMAGE) -> MachineRequest:
+    """Make a request for a container."""
+    described = System(name=system, backend="lxd", image=f"local:{system}")
+    backend = Backend(name="lxd", type="lxd", systems={system: described})
+    machine_id = secrets.token_hex(16)
+    return MachineRequest(machine_id, "run", "project", "/", backend, described, password="secret")
+
+
+@pytest.fixture(scope="module")
+def container(lxd: LxdDaemon) -> Iterator[tuple[LxdBackend, Machine]]:
+    """A container for the tests of one module."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in lxd.environment.items():
+            patch.setenv(name, value)
+        backend = LxdBackend()
+        machine = asyncio.run(backend.allocate(new_container(), lambda _text: None))
+        yield backend, machine
+        asyncio.run(backend.discard(machine))
 
 
 @pytest.fixture
@@ -186,10 +226,16 @@ _ON_A_GUEST = {
 }
 
 
+#: Its server does not say how a shell ended as long as something that it left behind has its terminal.
+_NOT_ON_LXD = {"test_scripts_run_before_and_after"}
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what takes a shell on one of each kind."""
     if "open_shell" in metafunc.fixturenames:
-        kinds = ["local", "sandbox", "ssh", "ssh-sudo", "ssh-no-python", "ssh-no-python-sudo"]
+        kinds = ["local", "sandbox", "lxd", "ssh", "ssh-sudo", "ssh-no-python", "ssh-no-python-sudo"]
+        if metafunc.function.__name__ in _NOT_ON_LXD:
+            kinds.remove("lxd")
         on_a_guest = ["qemu"] if metafunc.function.__name__ in _ON_A_GUEST else []
         metafunc.parametrize("open_shell", kinds + on_a_guest, indirect=True)
 
@@ -226,17 +272,18 @@ def open_shell(request: pytest.FixtureRequest, new_request: Callable[..., Machin
             await shell.close()
 
     @asynccontextmanager
-    async def open_guest() -> AsyncIterator[Shell]:
-        assert on_guest is not None
-        backend, machine = on_guest
+    async def open_lent() -> AsyncIterator[Shell]:
+        assert lent is not None
+        backend, machine = lent
         shell = await backend.connect(machine)
         try:
             yield shell
         finally:
             await shell.close()
 
-    on_guest = request.getfixturevalue("guest") if request.param == "qemu" else None  # now: it runs a loop of its own
-    return {"local": open_local, "sandbox": open_sandbox, "qemu": open_guest}.get(request.param, open_ssh)
+    lender = {"qemu": "guest", "lxd": "container"}.get(request.param)
+    lent = request.getfixturevalue(lender) if lender else None  # now: it runs a loop of its own
+    return {"local": open_local, "sandbox": open_sandbox, "qemu": open_lent, "lxd": open_lent}.get(request.param, open_ssh)
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ from outspread.machines.contract import MachineBackend
 #: A package offers ``TYPE = "module:Class"`` in this group; the class is called without arguments.
 ENTRY_POINT_GROUP = "outspread.backends"
 
-_OURS = frozenset({"adhoc", "qemu", "sandbox"})
+_OURS = frozenset({"adhoc", "lxd", "qemu", "sandbox"})
 
 #: Types that a spread.yaml may well name, although this version has no machines for them.
-_KNOWN_ELSEWHERE = frozenset({"google", "humbox", "linode", "lxd", "openstack", "testflinger"})
+_KNOWN_ELSEWHERE = frozenset({"google", "humbox", "linode", "openstack", "testflinger"})
 
 
 def backend_for(backend_type: str) -> MachineBackend:
@@ -25,6 +25,10 @@ def backend_for(backend_type: str) -> MachineBackend:
         from outspread.machines.adhoc.backend import AdhocBackend
 
         return AdhocBackend()
+    if backend_type == "lxd":
+        from outspread.machines.lxd.backend import LxdBackend
+
+        return LxdBackend()
     if backend_type == "qemu":
         from outspread.machines.qemu.backend import QemuBackend
 
@@ -44,7 +48,7 @@ def backend_for(backend_type: str) -> MachineBackend:
 
 def get_ready(backend_type: str) -> None:
     """Begin, in the background, what the first machine of this type would have to wait for. Returns at once; idempotent."""
-    if backend_type == "adhoc":
+    if backend_type in ("adhoc", "lxd", "qemu"):
         from outspread.machines.ssh.early_import import import_soon
 
         import_soon()

@@ -77,6 +77,9 @@ def _read_backend(reader: FieldReader, name: str, line: int, node: Node) -> Back
         cidr_port_rel=plus.texts("cidr-port-rel"),
         volume_auto_delete=plus.boolean("volume-auto-delete"),
         options=_text_pairs(reader, plus, "options"),
+        profiles=plus.texts("profiles"),
+        config=_text_pairs(reader, plus, "config"),
+        vm=plus.boolean("vm"),
     )
     items = [] if (systems := fields.node("systems")) is None else reader.items(systems, "[]*spread.System")
     drafts = tuple([_read_system(reader, name, item) for item in items])
@@ -141,6 +144,9 @@ def _system_of(reader: FieldReader, backend: str, name: str, fields: Fields, env
         cores=plus.integer("cores") or 0,
         device_backends=_text_pairs(reader, plus, "device-backends"),
         saved_state=plus.boolean("saved-state"),
+        profiles=plus.texts("profiles"),
+        config=_text_pairs(reader, plus, "config"),
+        vm=plus.boolean("vm"),
     )
 
 

@@ -26,7 +26,8 @@ KNOWN_FIELDS: dict[FieldLevel, frozenset[str]] = {
     ),
     FieldLevel.BACKEND: frozenset(
         {"type", "systems", "key", "allocate", "discard", "memory", "plan", "location", "storage", "account", "endpoint"}
-        | {"networks", "groups", "halt-timeout", "wait-timeout", "proxy", "cidr-port-rel", "volume-auto-delete", "options"}
+        | {"networks", "groups", "halt-timeout", "wait-timeout", "proxy", "cidr-port-rel", "volume-auto-delete"}
+        | {"options", "profiles", "config", "vm"}
         | _SIX_SCRIPTS
         | _TIMEOUTS
         | _MATRIX
@@ -34,8 +35,9 @@ KNOWN_FIELDS: dict[FieldLevel, frozenset[str]] = {
     FieldLevel.SYSTEM: frozenset(
         {"image", "kernel", "username", "password", "workers", "storage", "plan", "networks", "groups", "secure-boot"}
         | {"bios", "cpu-family", "wait-timeout", "ssh-rsa-key", "ssh-key-pass", "queue", "reserve-key"}
-        | {"provision-data", "attach-service-account", "options"}
+        | {"provision-data", "attach-service-account"}
         | {"architecture", "cores", "device-backends", "saved-state"}
+        | {"options", "profiles", "config", "vm"}
         | _MATRIX
     ),
     FieldLevel.SUITE: frozenset({"summary", "backends", "systems", "artifacts", "skip"} | _SIX_SCRIPTS | _TIMEOUTS | _MATRIX),

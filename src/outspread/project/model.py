@@ -87,6 +87,9 @@ class System(Struct, frozen=True):
     cores: int = 0
     device_backends: tuple[tuple[str, str], ...] = ()
     saved_state: bool = False
+    profiles: tuple[str, ...] = ()
+    config: tuple[tuple[str, str], ...] = ()
+    vm: bool = False
 
 
 class Backend(Struct, frozen=True):
@@ -118,6 +121,9 @@ class Backend(Struct, frozen=True):
     volume_auto_delete: bool = False
     # ours
     options: tuple[tuple[str, str], ...] = ()  # for types that other packages offer
+    profiles: tuple[str, ...] = ()
+    config: tuple[tuple[str, str], ...] = ()
+    vm: bool = False
 
 
 class Task(Struct, frozen=True):

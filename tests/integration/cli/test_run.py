@@ -148,12 +148,12 @@ def test_a_repack_that_fails_is_told_with_its_trace(project: Any) -> None:
 
 def test_a_backend_that_is_not_there_is_one_clear_line(project: Any) -> None:
     project.file(
-        "spread.yaml", (project.root / "spread.yaml").read_text().replace("sandbox:", "lxd:").replace("this-host", "debian-12")
+        "spread.yaml", (project.root / "spread.yaml").read_text().replace("sandbox:", "google:").replace("this-host", "debian-12")
     )
     project.task("never", "execute: 'true'\n")
     ended = project.run("outspread", "run")
     assert ended.code == 1
-    assert ended.err.startswith("error: cannot use a backend of type lxd: Outspread itself has no machines of this type")
+    assert ended.err.startswith("error: cannot use a backend of type google: Outspread itself has no machines of this type")
     assert ended.out == ""
     by_sandbox = project.run("outspread", "run", "--sandbox")
     assert "cannot use a backend" not in by_sandbox.err

@@ -3,15 +3,11 @@
 import asyncio
 from collections.abc import Callable
 
-import asyncssh
-from msgspec import structs
-
 from outspread.errors import InfrastructureError, OutspreadError
 from outspread.machines.ssh import numbered_stream as wire
+from outspread.machines.ssh.carrier import Connection, Target
 from outspread.machines.ssh.link import Link, open_link
-from outspread.machines.ssh.login import log_in
 from outspread.machines.ssh.start_command import bringer_program
-from outspread.machines.ssh.target import SshTarget
 
 #: A connection that is lost again sooner than this after it was made again is given up.
 _STEADY_S = 60.0
@@ -26,7 +22,7 @@ _CLOSING_S = 1.0
 class AnchoredStream:
     """A ByteStream (``byte_stream``) over SSH connections, one at a time."""
 
-    def __init__(self, target: SshTarget, token: str, connection: asyncssh.SSHClientConnection, link: Link, boot_id: str) -> None:
+    def __init__(self, target: Target, token: str, connection: Connection, link: Link, boot_id: str) -> None:
         """Take over ``connection`` and its ``link``; ``target`` has its host key pinned."""
         self._target = target
         self._token = token
@@ -149,8 +145,8 @@ class AnchoredStream:
 
     async def _resume(self) -> None:
         patience_s = max(0.0, self._target.remake_within_s - self._target.connect_within_s)  # the last attempt shall say why
-        target = structs.replace(self._target, patience_s=patience_s)
-        self.connection = await log_in(target)
+        target = self._target.trying_for(patience_s)
+        self.connection = await target.log_in()
         link, hello = await open_link(self.connection, target, self._token, bringer_program(self._token))
         if hello.taken is None:
             raise InfrastructureError("it has booted again" if hello.boot_id != self._boot_id else hello.why)
@@ -163,7 +159,7 @@ class AnchoredStream:
         link.attach(self._take, self._link_lost)
 
 
-async def drop(connection: asyncssh.SSHClientConnection) -> None:
+async def drop(connection: Connection) -> None:
     """Close a connection; one that is dead already is not waited for."""
     try:
         connection.close()

@@ -18,9 +18,9 @@ from outspread.errors import ConnectionLostError, InfrastructureError
 from outspread.machines import agent
 from outspread.machines.agent_connection import Command
 from outspread.machines.contract import OutputSink, ScriptEnd, WindowSize
+from outspread.machines.ssh.carrier import Connection, Target
 from outspread.machines.ssh.command_channel import CommandChannel
 from outspread.machines.ssh.reason import reason
-from outspread.machines.ssh.target import SshTarget
 
 _VARIABLE = "OUTSPREAD_COMMAND"
 _WINDOW_BYTES = 4 * 1024 * 1024
@@ -72,11 +72,11 @@ exit 1
 class ChannelCommands:
     """A CommandRunner over one SSH connection."""
 
-    def __init__(self, connection: asyncssh.SSHClientConnection, target: SshTarget, machine: str) -> None:
-        """Use ``connection``; ``machine`` is its name in errors."""
+    def __init__(self, connection: Connection, target: Target) -> None:
+        """Use ``connection``, which is one to ``target``."""
         self._connection = connection
         self._shell = "exec /bin/bash" if target.username == "root" else "exec sudo -n -i /bin/bash"
-        self._machine = machine
+        self._machine = target.name
         self._lost = ""
         self._running: CommandChannel | None = None
 

@@ -10,6 +10,7 @@ from asyncssh.session import DataType
 from outspread.errors import ConnectionLostError
 from outspread.machines import agent
 from outspread.machines.contract import OutputSink, ScriptEnd, WindowSize
+from outspread.machines.ssh.carrier import Channel
 from outspread.machines.ssh.reason import reason
 
 
@@ -24,7 +25,7 @@ class CommandChannel(asyncssh.SSHClientSession[bytes]):
         self._is_at_end = False
         self._may_write = asyncio.Event()
         self._may_write.set()
-        self._channel: asyncssh.SSHClientChannel[bytes] | None = None
+        self._channel: Channel | None = None
         self._feeding: asyncio.Task[None] | None = None
         self.is_to_end = asyncio.Event()
         self.ended: asyncio.Future[ScriptEnd] = self._loop.create_future()

@@ -10,10 +10,10 @@ from msgspec import Struct
 
 from outspread.errors import InfrastructureError
 from outspread.machines.ssh import numbered_stream as wire
+from outspread.machines.ssh.carrier import Channel, Connection, Target
 from outspread.machines.ssh.reason import reason
 from outspread.machines.ssh.small_packets import acknowledge_at_once, in_one_segment
 from outspread.machines.ssh.start_command import start_command
-from outspread.machines.ssh.target import SshTarget
 
 #: How long a machine may take to start a program, and how much its login shell may say before.
 _HELLO_WITHIN_S = 30.0
@@ -47,7 +47,7 @@ class Link(asyncssh.SSHClientSession[bytes]):
         self._take: Callable[[bytes, bytes], None] | None = None
         self._lost: Callable[[str], None] | None = None
         self._why_lost = ""
-        self._channel: asyncssh.SSHClientChannel[bytes] | None = None
+        self._channel: Channel | None = None
         self.hello: asyncio.Future[Hello] = self._loop.create_future()
         self.ended = asyncio.Event()
 
@@ -145,11 +145,9 @@ class Link(asyncssh.SSHClientSession[bytes]):
             self._lost(why)
 
 
-async def open_link(
-    connection: asyncssh.SSHClientConnection, target: SshTarget, token: str, program: bytes
-) -> tuple[Link, Hello]:
+async def open_link(connection: Connection, target: Target, token: str, program: bytes) -> tuple[Link, Hello]:
     """Start ``program`` on the machine as root and return the channel to it, and its hello."""
-    what = f"cannot start an agent on {target.host}"
+    what = f"cannot start an agent on {target.name}"
     try:
         async with asyncio.timeout(_HELLO_WITHIN_S):
             # when the request for the session is out

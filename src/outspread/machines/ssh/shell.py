@@ -7,8 +7,8 @@ from outspread.errors import ConnectionLostError, InfrastructureError
 from outspread.machines.agent_connection import Command
 from outspread.machines.agent_shell import AgentShell, FetchPacking
 from outspread.machines.contract import ProgressSink, ScriptEnd
+from outspread.machines.ssh.carrier import Target
 from outspread.machines.ssh.packing import choose_fetch_packing, choose_packing, packed, take_samples, unpacker
-from outspread.machines.ssh.target import SshTarget
 from outspread.machines.ssh.way import Dial, Way, open_way
 
 _REBOOT = Command(
@@ -22,7 +22,7 @@ def _say_nothing(_text: str) -> None:
     """Take progress that nobody waits for."""
 
 
-async def open_ssh_shell(target: SshTarget, progress: ProgressSink = _say_nothing, dial: Dial | None = None) -> "SshShell":
+async def open_ssh_shell(target: Target, progress: ProgressSink = _say_nothing, dial: Dial | None = None) -> "SshShell":
     """Log in and return the way in. ``dial`` says how to get a connection, also after a reboot, where it takes more than to ask.
 
     Raises ConnectionLostError when the machine is not there, InfrastructureError when it does not let us in or cannot run

@@ -1,6 +1,14 @@
 """Which machine to log in to, as whom, and what to trust."""
 
-from msgspec import Struct
+import socket
+from typing import TYPE_CHECKING
+
+from msgspec import Struct, structs
+
+from outspread.machines.ssh.address import address_text
+
+if TYPE_CHECKING:
+    import asyncssh
 
 
 class SshTarget(Struct, frozen=True):
@@ -31,6 +39,27 @@ class SshTarget(Struct, frozen=True):
     keepalive_s: float = 10.0
     #: How long a lost connection may take to be made again.
     remake_within_s: float = 30.0
+
+    @property
+    def name(self) -> str:
+        """The address."""
+        return address_text(self.host, self.port)
+
+    async def log_in(self, dialled: socket.socket | None = None) -> "asyncssh.SSHClientConnection":
+        """Return a connection on which the user is logged in; errors as of ``login.log_in``."""
+        from outspread.machines.ssh.login import log_in
+
+        return await log_in(self, dialled)
+
+    def pinned_to(self, connection: "asyncssh.SSHClientConnection") -> "SshTarget":
+        """Return the target that has to prove the key that the machine has proved to have."""
+        from outspread.machines.ssh.login import host_key
+
+        return structs.replace(self, host_key=host_key(connection))
+
+    def trying_for(self, patience_s: float) -> "SshTarget":
+        """Return the target with another patience."""
+        return structs.replace(self, patience_s=patience_s)
 
     def __repr__(self) -> str:
         return f"SshTarget({self.username}@{self.host}:{self.port})"

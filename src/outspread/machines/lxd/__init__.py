@@ -1,0 +1,1 @@
+"""Containers and virtual machines of LXD or Incus, on this host or a remote one."""

@@ -1,0 +1,130 @@
+"""A real LXD daemon for tests: with its own network, storage and images, in namespaces of its own. Needs root.
+
+Nothing of it is seen outside but its socket. It, its containers and its files are gone when it is closed.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+_HERE = Path(__file__).parent
+_UP_WITHIN_S = 60.0
+#: The name of the image in the daemon: that of the system.
+IMAGE = "debian-12"
+
+
+def why_no_lxd() -> str:
+    """Return why there can be no daemon here; "" when there can."""
+    if os.geteuid() != 0:
+        return "an LXD daemon needs root"
+    missing = [program for program in ("lxd", "lxc", "mmdebstrap", "mkfs.btrfs", "dnsmasq") if shutil.which(program) is None]
+    return f"an LXD daemon for tests needs {' and '.join(missing)}" if missing else ""
+
+
+class LxdDaemon:
+    """One daemon that serves when this returns. Use it as a context manager, or ``close`` it."""
+
+    def __init__(self) -> None:
+        # short: the path of a socket may have 107 bytes
+        self.directory = Path(tempfile.mkdtemp(prefix="lxd-", dir="/var/tmp"))
+        self.directory.chmod(0o711)  # for the users of containers
+        self._holder: subprocess.Popen[bytes] | None = None
+        self._daemon: subprocess.Popen[bytes] | None = None
+        try:
+            # before there are namespaces that would hold on to what is mounted meanwhile
+            subprocess.run(["bash", _HERE / "image.sh", self.directory / "image"], check=True, capture_output=True, timeout=300)
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What clients of it need in their environment."""
+        return {"LXD_DIR": str(self.directory / "lxd")}
+
+    def lxc(self, *arguments: str, check: bool = True) -> str:
+        """Run the ``lxc`` program beside the daemon and return what it prints."""
+        return self._inside("lxc", *arguments, check=check)
+
+    def instances(self) -> list[str]:
+        return self.lxc("list", "--format=csv", "-c", "n").split()
+
+    def _start(self) -> None:
+        state, ready = self.directory / "lxd", self.directory / "ready"
+        state.mkdir()
+        with (self.directory / "said").open("wb") as said:
+            self._holder = subprocess.Popen(
+                ["unshare", "-m", "-n", "-p", "--fork", "--kill-child", "--mount-proc", "bash", _HERE / "holder.sh", ready],
+                stdin=subprocess.PIPE,  # it ends with us, and all that it holds with it
+                stdout=said,
+                stderr=said,
+                start_new_session=True,
+            )
+            _wait_for(ready.exists, self._holder)
+            self._daemon = subprocess.Popen(
+                [*self._enter(), "lxd", "--group", "root"],
+                env=os.environ | self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                start_new_session=True,
+            )
+        self._inside("lxd", "waitready", f"--timeout={_UP_WITHIN_S:.0f}")
+        self._inside("lxd", "init", "--preseed", stdin=(_HERE / "preseed.yaml").read_text())
+        image = self.directory / "image"
+        self.lxc("image", "import", str(image / "meta.tar"), str(image / "root.tar"), "--alias", IMAGE)
+        shutil.rmtree(image)
+
+    def _enter(self) -> list[str]:
+        assert self._holder is not None
+        children = Path(f"/proc/{self._holder.pid}/task/{self._holder.pid}/children").read_text()
+        return ["nsenter", "-t", children.split()[0], "-m", "-n", "-p", "--"]
+
+    def _inside(self, *command: str, stdin: str = "", check: bool = True) -> str:
+        ended = subprocess.run(
+            [*self._enter(), *command],
+            env=os.environ | self.environment,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        if check and ended.returncode:
+            raise RuntimeError(f"{' '.join(command)}: {ended.stderr}")
+        return ended.stdout
+
+    def close(self) -> None:
+        """End it with all that it has. Idempotent."""
+        if self._daemon is not None and self._daemon.poll() is None:
+            for name in self.instances():
+                self.lxc("delete", "-f", name, check=False)
+            self._inside("lxd", "shutdown", "--timeout=30", check=False)
+            try:
+                self._daemon.wait(timeout=30)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._daemon.pid, signal.SIGKILL)
+                self._daemon.wait()
+        if self._holder is not None:
+            os.killpg(self._holder.pid, signal.SIGKILL)
+            self._holder.wait()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def __enter__(self) -> "LxdDaemon":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _wait_for(fact: Callable[[], bool], process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + _UP_WITHIN_S
+    while not fact():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError("the namespaces for LXD could not be made")
+        time.sleep(0.01)
