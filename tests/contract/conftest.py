@@ -13,6 +13,7 @@ import pytest
 from tests.guests.guest_image import PASSWORD as GUEST_PASSWORD
 from tests.hosts.host import Host, why_no_hosts
 from tests.lxd.daemon import IMAGE as LXD_IMAGE
+from tests.lxd.daemon import IMAGE_WITH_PYTHON as LXD_IMAGE_WITH_PYTHON
 from tests.lxd.daemon import LxdDaemon
 
 from outspread.machines.contract import Machine, MachineBackend, MachineRequest, Shell
@@ -140,12 +141,22 @@ def new_container(*, system: str = LXD_IMAGE) -> MachineRequest:
 
 @pytest.fixture(scope="module")
 def container(lxd: LxdDaemon) -> Iterator[tuple[LxdBackend, Machine]]:
-    """A container for the tests of one module."""
+    """A container with a Python for the tests of one module."""
+    yield from _container(lxd, LXD_IMAGE_WITH_PYTHON)
+
+
+@pytest.fixture(scope="module")
+def bare_container(lxd: LxdDaemon) -> Iterator[tuple[LxdBackend, Machine]]:
+    """A container without one."""
+    yield from _container(lxd, LXD_IMAGE)
+
+
+def _container(lxd: LxdDaemon, system: str) -> Iterator[tuple[LxdBackend, Machine]]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in lxd.environment.items():
             patch.setenv(name, value)
         backend = LxdBackend()
-        machine = asyncio.run(backend.allocate(new_container(), lambda _text: None))
+        machine = asyncio.run(backend.allocate(new_container(system=system), lambda _text: None))
         yield backend, machine
         asyncio.run(backend.discard(machine))
 
@@ -226,16 +237,10 @@ _ON_A_GUEST = {
 }
 
 
-#: Its server does not say how a shell ended as long as something that it left behind has its terminal.
-_NOT_ON_LXD = {"test_scripts_run_before_and_after"}
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what takes a shell on one of each kind."""
     if "open_shell" in metafunc.fixturenames:
-        kinds = ["local", "sandbox", "lxd", "ssh", "ssh-sudo", "ssh-no-python", "ssh-no-python-sudo"]
-        if metafunc.function.__name__ in _NOT_ON_LXD:
-            kinds.remove("lxd")
+        kinds = ["local", "sandbox", "lxd", "lxd-no-python", "ssh", "ssh-sudo", "ssh-no-python", "ssh-no-python-sudo"]
         on_a_guest = ["qemu"] if metafunc.function.__name__ in _ON_A_GUEST else []
         metafunc.parametrize("open_shell", kinds + on_a_guest, indirect=True)
 
@@ -281,9 +286,11 @@ def open_shell(request: pytest.FixtureRequest, new_request: Callable[..., Machin
         finally:
             await shell.close()
 
-    lender = {"qemu": "guest", "lxd": "container"}.get(request.param)
+    lender = {"qemu": "guest", "lxd": "container", "lxd-no-python": "bare_container"}.get(request.param)
     lent = request.getfixturevalue(lender) if lender else None  # now: it runs a loop of its own
-    return {"local": open_local, "sandbox": open_sandbox, "qemu": open_lent, "lxd": open_lent}.get(request.param, open_ssh)
+    if lent is not None:
+        return open_lent
+    return {"local": open_local, "sandbox": open_sandbox}.get(request.param, open_ssh)
 
 
 @pytest.fixture

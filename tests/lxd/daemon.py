@@ -14,8 +14,9 @@ from pathlib import Path
 
 _HERE = Path(__file__).parent
 _UP_WITHIN_S = 60.0
-#: The name of the image in the daemon: that of the system.
+#: The names of the images in the daemon, which are those of systems; the first has no Python.
 IMAGE = "debian-12"
+IMAGE_WITH_PYTHON = "debian-12-python"
 
 
 def why_no_lxd() -> str:
@@ -78,7 +79,8 @@ class LxdDaemon:
         self._inside("lxd", "waitready", f"--timeout={_UP_WITHIN_S:.0f}")
         self._inside("lxd", "init", "--preseed", stdin=(_HERE / "preseed.yaml").read_text())
         image = self.directory / "image"
-        self.lxc("image", "import", str(image / "meta.tar"), str(image / "root.tar"), "--alias", IMAGE)
+        for root, name in (("root", IMAGE), ("root-python", IMAGE_WITH_PYTHON)):
+            self.lxc("image", "import", str(image / "meta.tar"), str(image / f"{root}.tar"), "--alias", name)
         shutil.rmtree(image)
 
     def _enter(self) -> list[str]:

@@ -1,11 +1,11 @@
 #!/bin/bash
 # image.sh DIRECTORY: make a small Debian for LXD from Debian's packages: DIRECTORY/meta.tar and DIRECTORY/root.tar.
-# It has systemd, sshd, and an address by DHCP, but no Python.
+# It has systemd, sshd, and an address by DHCP, but no Python, which is in DIRECTORY/root-python.tar.
 set -eu
 directory=$1
 mkdir -p "$directory/work/templates"
 cd "$directory"
-mmdebstrap --quiet --variant=minbase --mode=root --include=systemd-sysv,openssh-server,iproute2,ifupdown,isc-dhcp-client,dbus,procps \
+mmdebstrap --quiet --variant=minbase --mode=root --include=systemd-sysv,openssh-server,iproute2,ifupdown,isc-dhcp-client,dbus,procps,python3 \
     bookworm root
 rm -rf root/var/cache/apt root/var/lib/apt/lists root/usr/share/doc root/usr/share/locale root/usr/share/man
 printf 'auto lo\niface lo inet loopback\nauto eth0\niface eth0 inet dhcp\n' > root/etc/network/interfaces
@@ -23,5 +23,7 @@ templates:
   /etc/hostname: {when: [create, copy], template: hostname.tpl}
 END
 tar -C work -cf meta.tar metadata.yaml templates
+tar -C root --numeric-owner -cf root-python.tar .
+rm -r root/usr/bin/python3* root/usr/lib/python3*
 tar -C root --numeric-owner -cf root.tar .
 rm -rf root work

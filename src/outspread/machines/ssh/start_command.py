@@ -14,12 +14,13 @@ from outspread.machines.ssh import numbered_stream as wire
 _PYTHONS = ("python3", *(f"python3.{minor}" for minor in range(14, 7, -1)), "python")
 
 # It goes through three shells, of which the first is the user's own and the second sudo's, which would fill in what begins with
-# a dollar: so no variables, and no exclamation marks. A program never fails: what fails is a Python.
-_READ_PROGRAM = "import sys;sys.version_info<(3,8)and sys.exit(1);b=sys.stdin.buffer;exec(b.read(int(b.readline())))"
+# a dollar: so no variables, and no exclamation marks. A program never fails: what fails is a Python, also one without ctypes (as
+# Debian's python3-minimal), which must be seen before the program is read.
+_READ_PROGRAM = "import sys,ctypes;sys.version_info<(3,8)and sys.exit(1);b=sys.stdin.buffer;exec(b.read(int(b.readline())))"
 _TRY = '{{ command -v {python} >/dev/null 2>&1 && {python} -IS -c "{program}"; }}'
 
 _SAY_NONE = '{{ printf "{written}"; cat /proc/sys/kernel/random/boot_id; }}'
-_NO_PYTHON = "it has no Python from 3.8 on"
+_NO_PYTHON = "it has no Python from 3.8 on with ctypes"
 _BOOT_ID_BYTES = 37
 _PLAIN = string.ascii_letters + " =.:_"
 

@@ -1,5 +1,6 @@
 import shlex
 import subprocess
+import sys
 
 import pytest
 
@@ -31,7 +32,7 @@ def test_without_a_python_it_says_none_and_the_boot(tmp_path_factory: pytest.Tem
     assert said.startswith(wire.mark(TOKEN))
     ((kind, payload),) = wire.FrameParser().feed(said.removeprefix(wire.mark(TOKEN)))
     assert kind == wire.NONE
-    assert payload.startswith(b"why=it has no Python from 3.8 on\nboot_id=")
+    assert payload.startswith(b"why=it has no Python from 3.8 on with ctypes\nboot_id=")
     assert payload.count(b"-") == 4
 
 
@@ -42,6 +43,16 @@ def test_a_python_that_is_too_old_is_passed_over(tmp_path_factory: pytest.TempPa
         (bin_dir / name).chmod(0o755)
     (bin_dir / "cat").symlink_to("/bin/cat")
     assert run(b"program", str(bin_dir)) == b"program by 3.9\n"
+
+
+def test_a_python_without_ctypes_takes_nothing_of_the_program(tmp_path_factory: pytest.TempPathFactory) -> None:
+    bin_dir = tmp_path_factory.mktemp("bin")
+    without = "import sys; sys.modules['ctypes'] = None; exec(sys.argv[1])"
+    for name, text in (("python3", f'exec {sys.executable} -c "{without}" "$3"'), ("python3.9", "cat")):
+        (bin_dir / name).write_text(f"#!/bin/sh\n{text}\n")
+        (bin_dir / name).chmod(0o755)
+    (bin_dir / "cat").symlink_to("/bin/cat")
+    assert run(b"7\nprogram", str(bin_dir)) == b"7\nprogram"
 
 
 @pytest.mark.parametrize("program", [anchor_program(TOKEN), bringer_program(TOKEN)])
