@@ -3,6 +3,8 @@
 Nothing of it is seen outside but its socket. It, its containers and its files are gone when it is closed.
 """
 
+import contextlib
+import hashlib
 import os
 import shutil
 import signal
@@ -13,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 _HERE = Path(__file__).parent
+_ROOM = _HERE.parents[1] / "build"
 _UP_WITHIN_S = 60.0
 #: The names of the images in the daemon, which are those of systems; the first has no Python.
 IMAGE = "debian-12"
@@ -23,7 +26,9 @@ def why_no_lxd() -> str:
     """Return why there can be no daemon here; "" when there can."""
     if os.geteuid() != 0:
         return "an LXD daemon needs root"
-    missing = [program for program in ("lxd", "lxc", "mmdebstrap", "mkfs.btrfs", "dnsmasq") if shutil.which(program) is None]
+    missing = [
+        program for program in ("lxd", "lxc", "mmdebstrap", "mkfs.btrfs", "dnsmasq", "zstd") if shutil.which(program) is None
+    ]
     return f"an LXD daemon for tests needs {' and '.join(missing)}" if missing else ""
 
 
@@ -37,9 +42,8 @@ class LxdDaemon:
         self._holder: subprocess.Popen[bytes] | None = None
         self._daemon: subprocess.Popen[bytes] | None = None
         try:
-            # before there are namespaces that would hold on to what is mounted meanwhile
-            subprocess.run(["bash", _HERE / "image.sh", self.directory / "image"], check=True, capture_output=True, timeout=300)
-            self._start()
+            images = _made_images()  # before there are namespaces that would hold on to what is mounted meanwhile
+            self._start(images)
         except BaseException:
             self.close()
             raise
@@ -56,7 +60,7 @@ class LxdDaemon:
     def instances(self) -> list[str]:
         return self.lxc("list", "--format=csv", "-c", "n").split()
 
-    def _start(self) -> None:
+    def _start(self, images: Path) -> None:
         state, ready = self.directory / "lxd", self.directory / "ready"
         state.mkdir()
         with (self.directory / "said").open("wb") as said:
@@ -78,10 +82,8 @@ class LxdDaemon:
             )
         self._inside("lxd", "waitready", f"--timeout={_UP_WITHIN_S:.0f}")
         self._inside("lxd", "init", "--preseed", stdin=(_HERE / "preseed.yaml").read_text())
-        image = self.directory / "image"
         for root, name in (("root", IMAGE), ("root-python", IMAGE_WITH_PYTHON)):
-            self.lxc("image", "import", str(image / "meta.tar"), str(image / f"{root}.tar"), "--alias", name)
-        shutil.rmtree(image)
+            self.lxc("image", "import", str(images / "meta.tar"), str(images / f"{root}.tar.zst"), "--alias", name)
 
     def _enter(self) -> list[str]:
         assert self._holder is not None
@@ -115,6 +117,8 @@ class LxdDaemon:
         if self._holder is not None:
             os.killpg(self._holder.pid, signal.SIGKILL)
             self._holder.wait()
+            assert self._holder.stdin is not None
+            self._holder.stdin.close()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def __enter__(self) -> "LxdDaemon":
@@ -122,6 +126,19 @@ class LxdDaemon:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _made_images() -> Path:
+    """Return where what image.sh makes is kept; it is made where it was not, or not by this version of it."""
+    script = _HERE / "image.sh"
+    made = _ROOM / f"lxd-image-{hashlib.sha256(script.read_bytes()).hexdigest()[:12]}"
+    if not made.exists():
+        _ROOM.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=_ROOM) as making:
+            subprocess.run(["bash", script, f"{making}/image"], check=True, capture_output=True, timeout=300)
+            with contextlib.suppress(OSError):  # another has made it meanwhile
+                Path(making, "image").rename(made)
+    return made
 
 
 def _wait_for(fact: Callable[[], bool], process: "subprocess.Popen[bytes]") -> None:

@@ -1,7 +1,7 @@
 #!/bin/bash
-# image.sh DIRECTORY: make a small Debian for LXD from Debian's packages: DIRECTORY/meta.tar and DIRECTORY/root.tar.
-# It has systemd, sshd, and an address by DHCP, but no Python, which is in DIRECTORY/root-python.tar.
-set -eu
+# image.sh DIRECTORY: make a small Debian for LXD from Debian's packages: DIRECTORY/meta.tar and DIRECTORY/root.tar.zst.
+# It has systemd, sshd, and an address by DHCP, but no Python, which is in DIRECTORY/root-python.tar.zst.
+set -eu -o pipefail
 directory=$1
 mkdir -p "$directory/work/templates"
 cd "$directory"
@@ -23,7 +23,7 @@ templates:
   /etc/hostname: {when: [create, copy], template: hostname.tpl}
 END
 tar -C work -cf meta.tar metadata.yaml templates
-tar -C root --numeric-owner -cf root-python.tar .
+tar -C root --numeric-owner -c . | zstd -q -1 -o root-python.tar.zst
 rm -r root/usr/bin/python3* root/usr/lib/python3*
-tar -C root --numeric-owner -cf root.tar .
+tar -C root --numeric-owner -c . | zstd -q -1 -o root.tar.zst
 rm -rf root work

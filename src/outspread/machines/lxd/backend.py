@@ -171,15 +171,15 @@ async def _let_root_in(machine: Machine) -> None:
     """Set the password of root for whoever logs in over SSH; a virtual machine has to boot first."""
     deadline = time.monotonic() + _SETUP_WITHIN_S
     while True:
-        connection = await InstanceTarget(_server_of(machine), _name(machine)).log_in()
+        connection = await InstanceTarget(_server_of(machine), _name(machine)).reach()
         try:
             async with asyncio.timeout(_SETUP_WITHIN_S):
                 ended = await connection.run("/bin/sh", input=root_login_script(machine.password), encoding=None)
         except (OSError, TimeoutError) as error:
             if "agent" not in str(error) or time.monotonic() > deadline:
-                raise InfrastructureError(f"cannot set the password on {machine}: {error}") from error
+                raise InfrastructureError(f"cannot set the password on {machine}: {str(error) or 'no answer in time'}") from error
         else:
-            if ended.exit_status:
+            if ended.exit_status != 0:
                 raise InfrastructureError(f"cannot set the password on {machine}: exit code {ended.exit_status}")
             return
         finally:

@@ -1,7 +1,7 @@
 """How a program that the server starts tells how it ended. Pure.
 
 The server itself says so only when nobody has the program's streams any more, which what it left behind may keep for ever. So a
-shell waits for the program and writes a frame behind its output, with a mark that nothing else can know.
+shell waits for the program and writes a frame behind its output, with a mark that nothing else writes.
 """
 
 import re
@@ -13,13 +13,19 @@ from outspread.machines.contract import ScriptEnd
 #: Its first byte is rare in output: what might be the beginning of a frame is held back until more comes.
 _FIRST = b"\x1e"
 _SHELL_SIGNALS = 128
-_LONGEST_CODE = 3
 
-# The shell's own words ("Killed") are nobody's output.
-_WAIT = """exec 3>&2 2> /dev/null
-(exec 2>&3 3>&-; exec /bin/sh -c "$1")
-printf '\\036%s:%s;' "$2" "$?"
+# A shell has one number for a program that was killed and one that ended with 128 and more, but says a word of its own
+# ("Killed") about the first, which makes the ``!``; bash says it unless it takes itself for a plain POSIX shell.
+_WAIT = """[ -z "${BASH_VERSION-}" ] || set +o posix
+exec 3>&1 4>&2 2> /dev/null
+{ (exec >&3 2>&4 3>&- 4>&-; exec /bin/sh -c "$1"); echo $?; } 2>&1 | {
+    words= code=
+    while read -r line; do words=$words$code code=$line; done
+    [ -z "$code" ] || printf '\\036%s:%s%s;' "$2" "$code" "${words:+!}" >&3
+}
 """
+#: The only signal that no shell has a word for, but for SIGINT, which programs catch to end with that number themselves.
+_UNSAID = signal.SIGPIPE
 
 
 class EndFrame:
@@ -29,7 +35,8 @@ class EndFrame:
         token = secrets.token_hex(16)
         self._token = token
         self._mark = _FIRST + token.encode() + b":"
-        self._frame = re.compile(re.escape(self._mark) + rb"([0-9]{1,%d});" % _LONGEST_CODE)
+        self._begun = re.compile(re.escape(self._mark) + rb"[0-9]{0,3}!?")
+        self._whole = re.compile(re.escape(self._mark) + rb"([0-9]{1,3})(!?);")
         self._held = b""
         self.end: ScriptEnd | None = None
 
@@ -42,8 +49,8 @@ class EndFrame:
         if self.end is not None:
             return piece
         text = self._held + piece
-        if found := self._frame.search(text):
-            self.end = _end(int(found[1]))
+        if found := self._whole.search(text):
+            self.end = _end(int(found[1]), was_killed=bool(found[2]))
             self._held = b""
             return text[: found.start()] + text[found.end() :]
         self._held = self._beginning(text)
@@ -58,12 +65,11 @@ class EndFrame:
         """Return the end of ``text`` that may be the beginning of the frame."""
         start = text.rfind(_FIRST)
         last = text[start:] if start >= 0 else b""
-        if self._mark.startswith(last[: len(self._mark)]) and len(last) <= len(self._mark) + _LONGEST_CODE:
-            return last
-        return b""
+        return last if self._mark.startswith(last) or self._begun.fullmatch(last) else b""
 
 
-def _end(code: int) -> ScriptEnd:
-    """Take a code over 128 as a shell means it: by far the most programs that end with one were killed."""
+def _end(code: int, *, was_killed: bool) -> ScriptEnd:
     number = code - _SHELL_SIGNALS
-    return ScriptEnd(exit_code=None, signal=number) if number in signal.valid_signals() else ScriptEnd(exit_code=code)
+    if number == _UNSAID or (was_killed and number in signal.valid_signals()):
+        return ScriptEnd(exit_code=None, signal=number)
+    return ScriptEnd(exit_code=code)

@@ -10,6 +10,7 @@ from msgspec import Struct, structs
 
 from outspread.errors import ConnectionLostError, InfrastructureError
 from outspread.machines.lxd.api import Json, LxdApi, LxdError
+from outspread.machines.lxd.boot_wait import BOOT_WAIT
 from outspread.machines.lxd.end_frame import EndFrame
 from outspread.machines.lxd.exec_channel import ExecChannel
 from outspread.machines.lxd.servers import Server
@@ -28,7 +29,22 @@ class InstanceTarget(Struct, frozen=True):
     remake_within_s: float = 30.0
 
     async def log_in(self, dialled: socket.socket | None = None) -> "ExecConnection":
-        """Return a connection to the instance, if it runs. Raises ConnectionLostError when not."""
+        """Return a connection to the instance once it has booted. Raises ConnectionLostError when it does not run."""
+        connection = await self.reach()
+        try:
+            async with asyncio.timeout(self.connect_within_s):
+                await connection.run("/bin/sh", input=BOOT_WAIT, encoding=None)
+        except BaseException as error:
+            connection.close()
+            await connection.wait_closed()
+            if isinstance(error, OSError):  # TimeoutError is one
+                why = str(error) or "it is still booting"
+                raise ConnectionLostError(f"cannot connect to {self.name}: {why}") from error
+            raise
+        return connection
+
+    async def reach(self) -> "ExecConnection":
+        """Return a connection to the instance as soon as it runs; errors as of ``log_in``."""
         api = LxdApi(self.server)
         try:
             status = (await api.get(f"/1.0/instances/{self.name}/state"))["status"]

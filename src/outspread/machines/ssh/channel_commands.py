@@ -183,6 +183,7 @@ class ChannelCommands:
 
     async def _kill(self, running: CommandChannel, mark: str) -> None:
         """Kill all that has the mark, and wait for its end; further cancellations do not hurry this."""
+        running.is_to_end.set()
         running.take()
         killing = asyncio.create_task(self._end_marked(running, mark))
         while not killing.done():
