@@ -17,6 +17,7 @@ from pathlib import Path
 _HERE = Path(__file__).parent
 _ROOM = _HERE.parents[1] / "build"
 _UP_WITHIN_S = 60.0
+_DOWN_WITHIN_S = 5
 #: The names of the images in the daemon, which are those of systems; the first has no Python.
 IMAGE = "debian-12"
 IMAGE_WITH_PYTHON = "debian-12-python"
@@ -108,9 +109,10 @@ class LxdDaemon:
         if self._daemon is not None and self._daemon.poll() is None:
             for name in self.instances():
                 self.lxc("delete", "-f", name, check=False)
-            self._inside("lxd", "shutdown", "--timeout=30", check=False)
+            # it may wait for ever for an operation whose terminal something had when its instance went
+            self._inside("lxd", "shutdown", f"--timeout={_DOWN_WITHIN_S}", check=False)
             try:
-                self._daemon.wait(timeout=30)
+                self._daemon.wait(timeout=_DOWN_WITHIN_S)
             except subprocess.TimeoutExpired:
                 os.killpg(self._daemon.pid, signal.SIGKILL)
                 self._daemon.wait()

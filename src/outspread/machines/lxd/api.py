@@ -80,11 +80,11 @@ class LxdApi:
             raise InfrastructureError(f"{self.server} did not end within {within_s:g} s: {what}") from error
 
     async def web_socket(self, operation: Json, secret: str) -> aiohttp.ClientWebSocketResponse:
-        """Return one of the streams of an operation."""
+        """Return one of the streams of an operation; pings are left to whoever reads it."""
         url = f"{self._base}/1.0/operations/{operation['id']}/websocket"
         try:
             async with asyncio.timeout(_ANSWER_WITHIN_S):
-                return await self._http.ws_connect(url, params={"secret": secret}, max_msg_size=0, autoping=True)
+                return await self._http.ws_connect(url, params={"secret": secret}, max_msg_size=0, autoping=False)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise InfrastructureError(f"cannot get a stream from {self.server}: {_text(error)}") from error
 

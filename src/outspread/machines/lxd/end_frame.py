@@ -15,7 +15,9 @@ _FIRST = b"\x1e"
 _SHELL_SIGNALS = 128
 
 # A shell has one number for a program that was killed and one that ended with 128 and more, but says a word of its own
-# ("Killed") about the first, which makes the ``!``; bash says it unless it takes itself for a plain POSIX shell.
+# ("Killed") about the first, which makes the ``!``; bash says it unless it takes itself for a plain POSIX shell. What a program
+# wrote to a terminal last, LXD may lose when the program has ended: so that waits for the answer that the frame was seen, and a
+# little where nothing can be read, which is when a shell was killed that had the terminal for itself.
 _WAIT = """[ -z "${BASH_VERSION-}" ] || set +o posix
 exec 3>&1 4>&2 2> /dev/null
 { (exec >&3 2>&4 3>&- 4>&-; exec /bin/sh -c "$1"); echo $?; } 2>&1 | {
@@ -23,6 +25,9 @@ exec 3>&1 4>&2 2> /dev/null
     while read -r line; do words=$words$code code=$line; done
     [ -z "$code" ] || printf '\\036%s:%s%s;' "$2" "$code" "${words:+!}" >&3
 }
+[ -t 0 ] || exit 0
+while read -r word; do [ "$word" != "$2" ] || exit 0; done
+sleep 1
 """
 #: The only signal that no shell has a word for, but for SIGINT, which programs catch to end with that number themselves.
 _UNSAID = signal.SIGPIPE
@@ -43,6 +48,10 @@ class EndFrame:
     def command(self, command: str) -> list[str]:
         """Return what to start so that the frame follows the output of ``command``, which a shell reads."""
         return ["/bin/sh", "-c", _WAIT, "sh", command, self._token]
+
+    def seen(self) -> bytes:
+        """Return what to type on the program's terminal once its frame was seen."""
+        return f"\n{self._token}\n".encode()
 
     def feed(self, piece: bytes) -> bytes:
         """Return what of the output up to here is the program's; ``end`` is there once the frame was."""

@@ -91,7 +91,9 @@ class ExecChannel:
     async def _carry(self) -> None:
         error: Exception | None = None
         sending = asyncio.ensure_future(self._send())
-        ends = [asyncio.ensure_future(part) for part in (self._read_all(), self._watch(), self._until_closed(sending))]
+        reading = asyncio.ensure_future(self._read_all())
+        closing = self._until_closed(sending, reading)
+        ends = [reading, asyncio.ensure_future(self._watch()), asyncio.ensure_future(closing)]
         try:
             done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             for part in done:
@@ -124,8 +126,8 @@ class ExecChannel:
         stream = self._streams[name]
         while True:
             await self._may_read.wait()
-            message = await stream.receive()
-            if message.type is not aiohttp.WSMsgType.BINARY:  # an empty text is how the server says that this is all
+            message = await _received(stream)
+            if message is None or message.type is aiohttp.WSMsgType.TEXT:  # an empty text is how the server says that this is all
                 break
             self._read_bytes += len(message.data)
             if name == "2":
@@ -136,15 +138,18 @@ class ExecChannel:
             self._session.data_received(rest, None)
 
     def _take(self, data: bytes) -> None:
-        is_known = self._frame.end is not None
-        if data := self._frame.feed(data):
+        is_told = self._frame.end is not None
+        data = self._frame.feed(data)
+        if data and not (is_told and self._is_terminal):  # which shows our own answer
             self._session.data_received(data, None)
-        if self._frame.end is not None and not is_known:
+        if self._frame.end is not None and not is_told:
+            if self._is_terminal:
+                self.write(self._frame.seen())
             _tell(self._session, self._frame.end)
 
     async def _watch(self) -> None:
         """Raise ConnectionResetError when what would have told how the program ended is no more, and has not."""
-        while (await self._streams["control"].receive()).type in _DATA:
+        while await _received(self._streams["control"]):
             continue
         at_end = self._read_bytes
         while self._frame.end is None:
@@ -183,14 +188,31 @@ class ExecChannel:
             self._is_writing_held = False
             self._session.resume_writing()
 
-    async def _until_closed(self, sending: "asyncio.Future[None]") -> None:
+    async def _until_closed(self, sending: "asyncio.Future[None]", reading: "asyncio.Future[None]") -> None:
+        """Return when the channel is to be closed and may be."""
         await self._closed.wait()
         if self._frame.end is None:
             await asyncio.wait([sending], timeout=_LAST_WORDS_S)
+        elif self._is_terminal:  # LXD 5.0 never ends an operation with a terminal whose last output nobody takes
+            await asyncio.wait([reading], timeout=_LAST_WORDS_S)
 
     async def _control(self, order: Json) -> None:
         with contextlib.suppress(aiohttp.ClientError, OSError):  # it is over, then
             await self._streams["control"].send_bytes(msgspec.json.encode(order))
+
+
+async def _received(stream: aiohttp.ClientWebSocketResponse) -> aiohttp.WSMessage | None:
+    """Return what comes next, None at the end, which a stream that fails is at too: what matters is whether the frame came.
+
+    A ping that cannot be answered is no failure: what came after it may wait to be read, though the server has hung up.
+    """
+    try:
+        while (message := await stream.receive()).type is aiohttp.WSMsgType.PING:
+            with contextlib.suppress(aiohttp.ClientError, OSError):
+                await stream.pong(message.data)
+    except (aiohttp.ClientError, OSError):
+        return None
+    return message if message.type in _DATA else None
 
 
 def _tell(session: asyncssh.SSHClientSession[bytes], end: ScriptEnd) -> None:
