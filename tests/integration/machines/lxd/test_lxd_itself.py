@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 from msgspec import structs
-from tests.lxd.daemon import IMAGE, LxdDaemon
+from tests.lxd.daemon import IMAGE, IMAGE_WITH_PYTHON, LxdDaemon
 
-from outspread.errors import InfrastructureError, NotReadyError, UserError
+from outspread.errors import ConnectionLostError, InfrastructureError, NotReadyError, UserError
 from outspread.machines.contract import Machine, MachineRequest, Shell
 from outspread.machines.lxd.backend import LxdBackend
 from outspread.project.model import Backend, System
@@ -65,6 +65,29 @@ def test_a_container_has_what_was_asked_for(lxd: LxdDaemon, new_request: NewRequ
         assert machine.label not in lxd.instances()
         with pytest.raises(NotReadyError, match="not found"):
             await backend.connect(machine)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("image", [IMAGE, IMAGE_WITH_PYTHON])
+def test_an_instance_that_is_stopped_is_lost_at_once(lxd: LxdDaemon, new_request: NewRequest, image: str) -> None:
+    async def main() -> None:
+        backend = LxdBackend()
+        machine = await backend.allocate(new_request(System(image, "lxd")), ignore)
+        try:
+            shell = await backend.connect(machine)
+            started = asyncio.Event()
+            running = asyncio.create_task(shell.run(b"echo on; sleep 100", output=lambda _piece: started.set(), kill_after_s=60))
+            await started.wait()
+            await asyncio.to_thread(lxd.lxc, "stop", "--force", machine.label)
+            async with asyncio.timeout(10):
+                with pytest.raises(ConnectionLostError, match="lost the connection"):
+                    await running
+                with pytest.raises(NotReadyError, match="stopped"):
+                    await backend.connect(machine)
+            await shell.close()
+        finally:
+            await backend.discard(machine)
 
     asyncio.run(main())
 
