@@ -1,64 +1,17 @@
-"""Whole projects on four hosts that SSH reaches: the examples, and one of four hundred jobs."""
+"""Whole projects on four hosts that SSH reaches: one of four hundred jobs."""
 
 import json
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-EXAMPLES = Path(__file__).parents[3] / "examples"
-
 MakeLab = Callable[[int], Any]
-
-#: What the jobs of each example come to; the one that reboots its host comes last.
-EXPECTED = {
-    "hello": {"passed": 1, "failed": 1},
-    "levels": {"passed": 1},
-    "artifacts": {"passed": 1},
-    "matrix": {"passed": 7},
-    "reboot": {"passed": 1},
-}
 
 
 def finished(out: str) -> list[dict[str, Any]]:
     return [event for line in out.splitlines() if (event := json.loads(line))["event"] == "attempt-finished"]
-
-
-def move_to_lab(lab: Any, example: str) -> None:
-    """Put an example into the lab's project, with its backends as they are but for where their machines come from."""
-    project = yaml.safe_load((EXAMPLES / example / "spread.yaml").read_text())
-    lab.write()
-    adhoc = yaml.safe_load((lab.project.root / "spread.yaml").read_text())["backends"]["lab"]
-    (machine,) = adhoc.pop("systems")
-    for backend in project["backends"].values():
-        names = [(system, {}) if isinstance(system, str) else next(iter(system.items())) for system in backend["systems"]]
-        backend.update(adhoc)
-        backend["systems"] = [{name: {**machine["debian-12"], "workers": 1, **more}} for name, more in names]
-    shutil.rmtree(lab.project.root)
-    shutil.copytree(EXAMPLES / example, lab.project.root)
-    lab.project.file("spread.yaml", yaml.safe_dump(project, sort_keys=False))
-
-
-def test_every_example_runs_on_hosts(lab: MakeLab, tmp_path: Path) -> None:
-    four = lab(4)
-    assert sorted(EXPECTED) == sorted(path.name for path in EXAMPLES.iterdir() if (path / "spread.yaml").exists())
-    for example, expected in EXPECTED.items():
-        move_to_lab(four, example)
-        ended = four.project.run("outspread", "run", "--json", "--artifacts", str(tmp_path / "artifacts"))
-        assert Counter(attempt["outcome"] for attempt in finished(ended.out)) == expected, (example, ended)
-        assert ended.code == ("failed" in expected)
-        assert four.taken() == four.notes() == []
-    rebooted = [event for line in ended.out.splitlines() if (event := json.loads(line))["event"] == "reboot-requested"]
-    assert [event["count"] for event in rebooted] == [1, 2]
-    host = next(host for host in four.hosts if host.spread_address in rebooted[0]["server"])
-    for _ in rebooted:
-        host.wait_for_boot()
-    report = tmp_path / "artifacts/sandbox:this-host:tests/report"
-    assert (report / "report.txt").read_text() == "10 measurements/first\n"
 
 
 SUITES = 8

@@ -10,14 +10,6 @@ from typing import Any
 import pytest
 
 
-def test_every_example_does_what_it_says(example: Callable[[str], Any], tmp_path: Path) -> None:
-    for name in ("matrix", "levels", "reboot", "artifacts"):
-        ended = example(name).run("outspread", "run", "--artifacts", str(tmp_path / name))
-        assert ended.code == 0, f"{name}:\n{ended.out}{ended.err}"
-    kept = tmp_path / "artifacts/sandbox:this-host:tests/report"
-    assert sorted(path.name for path in kept.rglob("*") if path.is_file()) == ["first", "report.txt", "run.log"]
-
-
 def test_a_failure_shows_its_trace_its_debug_output_and_how_to_get_there_again(example: Callable[[str], Any]) -> None:
     ended = example("hello").run("outspread", "run")
     assert ended.code == 1
