@@ -11,8 +11,11 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
+
+from tests.lxd.relay import Relay
 
 _HERE = Path(__file__).parent
 _ROOM = _HERE.parents[1] / "build"
@@ -58,6 +61,20 @@ class LxdDaemon:
         """Run the ``lxc`` program beside the daemon and return what it prints."""
         return self._inside("lxc", *arguments, check=check)
 
+    @contextlib.contextmanager
+    def as_remote(self, name: str, client: Path) -> Iterator[dict[str, str]]:
+        """Serve over HTTPS, too; yield the environment of a user who has it as a remote, and the client's files in ``client``."""
+        with Relay(self._init_pid()) as relay:
+            address = f"127.0.0.1:{relay.port}"
+            self.lxc("config", "set", "core.https_address", address)
+            self.lxc("config", "set", "core.trust_password", "trusted")
+            try:
+                words = ("remote", "add", name, f"https://{address}", "--accept-certificate", "--password", "trusted")
+                self._inside("lxc", *words, environment={"LXD_CONF": str(client)})
+                yield {"LXD_CONF": str(client), "LXD_DIR": "/nowhere"}
+            finally:
+                self.lxc("config", "unset", "core.https_address")
+
     def instances(self) -> list[str]:
         return self.lxc("list", "--format=csv", "-c", "n").split()
 
@@ -86,15 +103,20 @@ class LxdDaemon:
         for root, name in (("root", IMAGE), ("root-python", IMAGE_WITH_PYTHON)):
             self.lxc("image", "import", str(images / "meta.tar"), str(images / f"{root}.tar.zst"), "--alias", name)
 
-    def _enter(self) -> list[str]:
+    def _init_pid(self) -> int:
         assert self._holder is not None
         children = Path(f"/proc/{self._holder.pid}/task/{self._holder.pid}/children").read_text()
-        return ["nsenter", "-t", children.split()[0], "-m", "-n", "-p", "--"]
+        return int(children.split()[0])
 
-    def _inside(self, *command: str, stdin: str = "", check: bool = True) -> str:
+    def _enter(self) -> list[str]:
+        return ["nsenter", "-t", str(self._init_pid()), "-m", "-n", "-p", "--"]
+
+    def _inside(
+        self, *command: str, stdin: str = "", check: bool = True, environment: Mapping[str, str] = MappingProxyType({})
+    ) -> str:
         ended = subprocess.run(
             [*self._enter(), *command],
-            env=os.environ | self.environment,
+            env={**os.environ, **self.environment, **environment},
             input=stdin,
             capture_output=True,
             text=True,

@@ -85,6 +85,22 @@ def test_kept_machines_and_what_a_killed_run_leaves(on_lxd: Any, lxd: LxdDaemon)
         assert "lxd:debian-12" not in on_lxd.run("outspread", "machines").out
 
 
+def test_a_machine_that_spread_made_is_used_and_given_back(on_lxd: Any, lxd: LxdDaemon) -> None:
+    on_lxd.task("any", "execute: hostname\n")
+    lxd.lxc("launch", "debian-12", "spread-3-debian-12")
+    on_lxd.file(
+        ".spread-reuse.yaml",
+        "backends:\n  lxd:\n    systems:\n    - debian-12:\n        username: root\n        password: secret\n"
+        "        address: 10.77.0.9\n        data:\n          name: spread-3-debian-12\n",
+    )
+    run = on_lxd.run("outspread", "run", "--reuse", "--resend", "-vv")
+    assert run.code == 0, run.out + run.err
+    assert "spread-3-debian-12" in run.out
+    assert lxd.instances() == ["spread-3-debian-12"]
+    assert on_lxd.run("outspread", "discard").code == 0
+    assert lxd.instances() == []
+
+
 def test_eight_side_by_side(on_lxd: Any, lxd: LxdDaemon) -> None:
     on_lxd.file("spread.yaml", YAML.format(workers=8))
     for number in range(8):

@@ -14,6 +14,8 @@ from outspread.machines.lxd.servers import Server
 
 _ANSWER_WITHIN_S = 30.0
 _LONGEST_POLL_S = 20
+#: How often a server elsewhere is asked whether it is still there; it has half of that to answer.
+_HEARTBEAT_S = 20.0
 
 Json = dict[str, Any]
 
@@ -79,12 +81,18 @@ class LxdApi:
             what = operation.get("description") or "an operation"
             raise InfrastructureError(f"{self.server} did not end within {within_s:g} s: {what}") from error
 
-    async def web_socket(self, operation: Json, secret: str) -> aiohttp.ClientWebSocketResponse:
-        """Return one of the streams of an operation; pings are left to whoever reads it."""
+    async def web_socket(self, operation: Json, secret: str, *, is_watched: bool = False) -> aiohttp.ClientWebSocketResponse:
+        """Return one of the streams of an operation; pings are left to whoever reads it.
+
+        One that ``is_watched`` ends when a server elsewhere is silent for too long. The server has to read from it.
+        """
+        heartbeat_s = _HEARTBEAT_S if is_watched and self.server.url else None
         url = f"{self._base}/1.0/operations/{operation['id']}/websocket"
         try:
             async with asyncio.timeout(_ANSWER_WITHIN_S):
-                return await self._http.ws_connect(url, params={"secret": secret}, max_msg_size=0, autoping=False)
+                return await self._http.ws_connect(
+                    url, params={"secret": secret}, max_msg_size=0, autoping=False, heartbeat=heartbeat_s
+                )
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise InfrastructureError(f"cannot get a stream from {self.server}: {_text(error)}") from error
 

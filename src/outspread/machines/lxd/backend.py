@@ -9,7 +9,7 @@ from collections.abc import Coroutine, Sequence
 
 from msgspec import structs
 
-from outspread.errors import ConnectionLostError, InfrastructureError, NotReadyError, UserError
+from outspread.errors import ConnectionLostError, InfrastructureError, NotReadyError, OutspreadError, UserError
 from outspread.machines.contract import Machine, MachineRequest, ProgressSink, Shell
 from outspread.machines.give_back import give_back
 from outspread.machines.lxd import instance_names
@@ -18,7 +18,7 @@ from outspread.machines.lxd.exec_connection import InstanceTarget
 from outspread.machines.lxd.images import LocalImage, local_image, remote_image
 from outspread.machines.lxd.instance_request import ImageSource, instance_request, is_virtual_machine
 from outspread.machines.lxd.root_login import root_login_script
-from outspread.machines.lxd.servers import Server, image_server, local_server, remote_server
+from outspread.machines.lxd.servers import Server, image_server, local_server, remote_server, remote_servers
 from outspread.machines.ssh.shell import SshShell, open_ssh_shell
 
 #: How long the server may take to make an instance, an image that has to come from elsewhere included.
@@ -35,6 +35,7 @@ _ADDRESS_WITHIN_S = 60.0
 _ADDRESS_PAUSE_S = 0.1
 _SETUP_WITHIN_S = 60.0
 _NOT_FOUND = 404
+_REMOTE_WITHIN_S = 5.0
 
 
 class LxdBackend:
@@ -64,7 +65,8 @@ class LxdBackend:
             try:
                 await _create(api, request, machine, body)
                 await _let_root_in(machine)
-                return structs.replace(machine, address=await _address(api, machine, progress))
+                data = {**machine.data, instance_names.NAME_NOTE: machine.label}
+                return structs.replace(machine, address=await _address(api, machine, progress), data=data)
             except BaseException:
                 await give_back(machine, _delete(api, machine))
                 raise
@@ -79,11 +81,35 @@ class LxdBackend:
             await _delete(api, machine)
 
     async def existing(self) -> Sequence[Machine]:
-        """Return the instances with our tag on this host's server."""
-        async with LxdApi(local_server(os.environ)) as api:
-            instances: list[Json] = await api.get("/1.0/instances?recursion=2")
-        machines = [_machine_of(instance) for instance in instances if instance_names.MACHINE_TAG in instance["config"]]
-        return [machine for machine in machines if machine.label == _name(machine)]  # a copy that somebody made is theirs
+        """Return the instances with our tags on this host's server, and on those that its client has as remotes.
+
+        Remotes that do not answer are passed over: they may be those of a network where this host is not now.
+        """
+        remotes = remote_servers(os.environ)
+        here: list[Machine] = []
+        try:
+            here = await _tagged("", local_server(os.environ))
+        except UserError:  # a client of servers elsewhere only
+            if not remotes:
+                raise
+        elsewhere = await asyncio.gather(*(_tagged_there(name, server) for name, server in remotes.items()))
+        found = [*here, *(machine for machines in elsewhere for machine in machines)]
+        return list({machine.machine_id: machine for machine in reversed(found)}.values())
+
+
+async def _tagged_there(name: str, server: Server) -> list[Machine]:
+    try:
+        async with asyncio.timeout(_REMOTE_WITHIN_S):
+            return await _tagged(name, server)
+    except (OutspreadError, TimeoutError):
+        return []
+
+
+async def _tagged(name: str, server: Server) -> list[Machine]:
+    async with LxdApi(server) as api:
+        instances: list[Json] = await api.get("/1.0/instances?recursion=2")
+    machines = [_machine_of(instance, name) for instance in instances if instance_names.MACHINE_TAG in instance["config"]]
+    return [machine for machine in machines if machine.label == _name(machine)]  # a copy that somebody made is theirs
 
 
 def _server_of(machine: Machine) -> Server:
@@ -91,8 +117,14 @@ def _server_of(machine: Machine) -> Server:
 
 
 def _name(machine: Machine) -> str:
-    """Return what the instance is called, also when all that is known of it is its entry in a reuse file."""
-    return instance_names.instance_name(machine.machine_id, machine.system)
+    """Return what the instance is called, also when all that is known of it is its entry in a reuse file, even Spread's."""
+    return _spreads_name(machine) or instance_names.instance_name(machine.machine_id, machine.system)
+
+
+def _spreads_name(machine: Machine) -> str:
+    """Return what Spread called an instance that it made, and noted in a reuse file; "" when it is ours."""
+    noted = machine.data.get(instance_names.NAME_NOTE, "")
+    return noted if instance_names.may_be_spreads(noted, machine.system) else ""
 
 
 def _path(machine: Machine) -> str:
@@ -273,7 +305,7 @@ def _is_under_way(operation: Json, machine: Machine) -> bool:
 
 async def _delete_now(api: LxdApi, machine: Machine) -> None:
     instance = await api.get(_path(machine))
-    if instance["config"].get(instance_names.MACHINE_TAG) != machine.machine_id:
+    if not _is_meant(instance, machine):
         return  # not ours, whatever it is called
     if instance["status"] != "Stopped":
         with contextlib.suppress(LxdError):  # it may stop at this very moment
@@ -282,7 +314,13 @@ async def _delete_now(api: LxdApi, machine: Machine) -> None:
     await api.change("DELETE", _path(machine), within_s=_STOP_WITHIN_S)
 
 
-def _machine_of(instance: Json) -> Machine:
+def _is_meant(instance: Json, machine: Machine) -> bool:
+    """Tell whether an instance carries the machine's tag, or is one without tags that Spread has noted in a file."""
+    tag = instance["config"].get(instance_names.MACHINE_TAG)
+    return tag == machine.machine_id if tag else bool(_spreads_name(machine))
+
+
+def _machine_of(instance: Json, server_name: str) -> Machine:
     config, name = instance["config"], instance["name"]
     return Machine(
         machine_id=config[instance_names.MACHINE_TAG],
@@ -292,5 +330,5 @@ def _machine_of(instance: Json) -> Machine:
         label=name,
         address=_address_in(instance.get("state") or {}) or name,
         username="root",
-        data={"server": ""},
+        data={"server": server_name},
     )

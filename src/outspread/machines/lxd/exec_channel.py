@@ -207,9 +207,10 @@ async def _received(stream: aiohttp.ClientWebSocketResponse) -> aiohttp.WSMessag
     A ping that cannot be answered is no failure: what came after it may wait to be read, though the server has hung up.
     """
     try:
-        while (message := await stream.receive()).type is aiohttp.WSMsgType.PING:
-            with contextlib.suppress(aiohttp.ClientError, OSError):
-                await stream.pong(message.data)
+        while (message := await stream.receive()).type in (aiohttp.WSMsgType.PING, aiohttp.WSMsgType.PONG):
+            if message.type is aiohttp.WSMsgType.PING:
+                with contextlib.suppress(aiohttp.ClientError, OSError):
+                    await stream.pong(message.data)
     except (aiohttp.ClientError, OSError):
         return None
     return message if message.type in _DATA else None

@@ -101,8 +101,10 @@ class ExecConnection:
             body |= {"width": columns, "height": rows, "environment": {"TERM": term_type}}
         try:
             operation = await self._api.begin("POST", f"/1.0/instances/{self._instance}/exec", body)
-            streams = {}
-            for name, secret in operation["metadata"]["fds"].items():
+            secrets = operation["metadata"]["fds"]
+            # first the one without which a program starts, and may have ended already
+            streams = {"control": await self._api.web_socket(operation, secrets.pop("control"), is_watched=True)}
+            for name, secret in secrets.items():
                 streams[name] = await self._api.web_socket(operation, secret)
         except InfrastructureError as error:
             raise ConnectionError(error.message) from error

@@ -65,16 +65,32 @@ def remote_server(name: str, environment: Mapping[str, str]) -> Server:
         if address.startswith("unix://"):
             return Server(socket=address.removeprefix("unix://")) if len(address) > 7 else local_server(environment)
         if urlsplit(address).scheme == "https":
-            certificate = directory / "servercerts" / f"{name}.crt"
-            return Server(
-                url=address.rstrip("/"),
-                client_certificate=str(directory / "client.crt"),
-                client_key=str(directory / "client.key"),
-                certificate=str(certificate) if certificate.exists() else "",
-            )
+            return _elsewhere(directory, name, address)
     raise UserError(
         f"cannot use the LXD server {name}: the client does not know it",
         hint=f"lxc remote add {name} ADDRESS, or incus remote add",
+    )
+
+
+def remote_servers(environment: Mapping[str, str]) -> dict[str, Server]:
+    """Return the servers elsewhere that the client may make instances on, by the names that it has for them."""
+    found: dict[str, Server] = {}
+    for directory in _client_directories(environment):
+        for name, remote in _remotes(directory).items():
+            address = str(remote.get("addr", ""))
+            is_image_server = remote.get("public") or remote.get("protocol", "lxd") not in ("", "lxd", "incus")
+            if urlsplit(address).scheme == "https" and not is_image_server:
+                found.setdefault(name, _elsewhere(directory, name, address))
+    return found
+
+
+def _elsewhere(directory: Path, name: str, address: str) -> Server:
+    certificate = directory / "servercerts" / f"{name}.crt"
+    return Server(
+        url=address.rstrip("/"),
+        client_certificate=str(directory / "client.crt"),
+        client_key=str(directory / "client.key"),
+        certificate=str(certificate) if certificate.exists() else "",
     )
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from msgspec import structs
@@ -10,6 +11,7 @@ from tests.lxd.daemon import IMAGE, IMAGE_WITH_PYTHON, LxdDaemon
 
 from outspread.errors import ConnectionLostError, InfrastructureError, NotReadyError, UserError
 from outspread.machines.contract import Machine, MachineRequest, Shell
+from outspread.machines.lxd import api
 from outspread.machines.lxd.backend import LxdBackend
 from outspread.project.model import Backend, System
 
@@ -148,3 +150,30 @@ def test_a_server_that_is_not_there_is_said(monkeypatch: pytest.MonkeyPatch, new
     monkeypatch.setenv("LXD_DIR", "/nowhere")
     with pytest.raises(UserError, match="there is no /nowhere"):
         asyncio.run(LxdBackend().allocate(new_request(), ignore))
+
+
+def test_a_server_elsewhere_is_named_by_location(
+    lxd: LxdDaemon, new_request: NewRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(api, "_HEARTBEAT_S", 0.5)
+
+    async def main() -> None:
+        backend = LxdBackend()
+        machine = await backend.allocate(new_request(location="far"), ignore)
+        try:
+            shell = await backend.connect(machine)
+            assert await said_by(shell, "sleep 2; hostname") == machine.label  # silence for several heartbeats
+            await shell.close()
+            (found,) = await backend.existing()
+            assert (found.machine_id, found.data["server"]) == (machine.machine_id, "far")
+        finally:
+            await backend.discard(backend.draft(new_request(location="far")))  # another one, which there is not
+            await backend.discard(structs.replace(machine, address=""))
+        assert await backend.existing() == []
+
+    with lxd.as_remote("far", tmp_path) as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        asyncio.run(main())
+    assert lxd.instances() == []
+    assert asyncio.run(LxdBackend().existing()) == []  # as if from a network where the server is not

@@ -11,8 +11,9 @@ from outspread.machines.contract import Machine, MachineRequest
 from outspread.machines.lxd import backend as lxd_backend
 from outspread.machines.lxd.api import LxdError
 from outspread.machines.lxd.backend import LxdBackend
-from outspread.machines.lxd.instance_names import MACHINE_TAG, instance_name
+from outspread.machines.lxd.instance_names import MACHINE_TAG, NAME_NOTE, instance_name
 from outspread.machines.reuse.machine_book import MachineBook
+from outspread.machines.reuse.reuse_text import ReuseEntry
 from outspread.project.model import Backend, System
 
 T = TypeVar("T")
@@ -202,12 +203,16 @@ def test_commands_in_it_and_what_happens_to_others_are_not_waited_for(make_serve
     run(main())
 
 
-def test_an_instance_without_the_tag_is_left_alone(make_server: MakeServer) -> None:
+@pytest.mark.parametrize("tags", [{MACHINE_TAG: "another"}, {}])
+@pytest.mark.parametrize("machine_id", [REQUEST.machine_id, "0123456789012345"])
+def test_an_instance_without_the_tag_is_left_alone(make_server: MakeServer, tags: dict[str, str], machine_id: str) -> None:
     async def main() -> None:
         server = make_server()
-        server.add(own_name(), {MACHINE_TAG: "another"})
-        await LxdBackend().discard(LxdBackend().draft(REQUEST))
-        assert list(server.instances) == [own_name()]
+        server.add(own_name(machine_id), tags)
+        draft = LxdBackend().draft(structs.replace(REQUEST, machine_id=machine_id))
+        await LxdBackend().discard(draft)
+        await LxdBackend().discard(structs.replace(draft, data={**draft.data, NAME_NOTE: own_name(machine_id)}))
+        assert list(server.instances) == [own_name(machine_id)]
 
     run(main())
 
@@ -242,3 +247,29 @@ def test_a_machine_of_a_reuse_file_is_the_instance_that_was_noted(make_server: M
         return taken
 
     assert run(main()).machine_id == REQUEST.machine_id
+
+
+@pytest.mark.parametrize(
+    ("name", "tags", "is_given_back"),
+    [
+        ("spread-7-debian-12", {}, True),
+        ("spread-7-debian-12", {MACHINE_TAG: "another"}, False),
+        ("spread-7-debian-13", {}, False),
+        ("somebodys-debian-12", {}, False),
+    ],
+)
+def test_an_instance_that_spread_made_and_noted_can_be_given_back(
+    make_server: MakeServer, name: str, tags: dict[str, str], is_given_back: bool
+) -> None:
+    async def main() -> None:
+        server = make_server()
+        server.add(name, tags)
+        server.add("spread-8-debian-12", {})
+        entry = ReuseEntry("lxd", "debian-12", "10.0.0.7", data={"name": name})
+        taken = MachineBook(lambda _entries: None, (entry,), lends=True).take(LxdBackend().draft(REQUEST))
+        assert taken is not None
+        await LxdBackend().discard(taken)
+        left = ["spread-8-debian-12"] if is_given_back else [name, "spread-8-debian-12"]
+        assert list(server.instances) == left
+
+    run(main())

@@ -6,7 +6,7 @@ import pytest
 
 from outspread.errors import UserError
 from outspread.machines.lxd import servers
-from outspread.machines.lxd.servers import Server, image_server, local_server, remote_server
+from outspread.machines.lxd.servers import Server, image_server, local_server, remote_server, remote_servers
 
 CONFIG = """\
 default-remote: lab
@@ -15,6 +15,10 @@ remotes:
     addr: https://lab.example:8443/
     auth_type: tls
     protocol: lxd
+  world:
+    addr: https://images.example
+    protocol: lxd
+    public: true
   near:
     addr: unix:///srv/near.socket
   images:
@@ -68,6 +72,19 @@ def test_remotes_are_those_of_the_client(home: Path) -> None:
     assert remote_server("", environment) == remote_server("local", environment) == Server(socket="/b/unix.socket")
     with pytest.raises(UserError, match="LXD server far: the client does not know it"):
         remote_server("far", environment)
+
+
+def test_remotes_elsewhere_are_those_that_can_have_instances(home: Path) -> None:
+    (home / ".config/incus").mkdir()
+    (home / ".config/incus/config.yml").write_text(
+        CONFIG.replace("  lab:", "  other:").replace("protocol: lxd", "protocol: incus")
+    )
+    found = remote_servers({"HOME": str(home)})
+    assert {name: server.client_key for name, server in found.items()} == {
+        "lab": str(home / ".config/lxc/client.key"),
+        "other": str(home / ".config/incus/client.key"),
+    }
+    assert found["lab"] == remote_server("lab", {"HOME": str(home)})
 
 
 def test_image_servers_may_be_the_users_own(home: Path) -> None:
