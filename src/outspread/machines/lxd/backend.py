@@ -330,5 +330,5 @@ def _machine_of(instance: Json, server_name: str) -> Machine:
         label=name,
         address=_address_in(instance.get("state") or {}) or name,
         username="root",
-        data={"server": server_name},
+        data={"server": server_name, instance_names.NAME_NOTE: name},
     )
