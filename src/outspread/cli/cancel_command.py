@@ -1,7 +1,5 @@
 """``outspread cancel``: let a run of a controller end."""
 
-import getpass
-
 import click
 
 from outspread.cli.controller_options import Visitor, controller_options, in_loop, write_out
@@ -13,12 +11,14 @@ from outspread.cli.controller_options import Visitor, controller_options, in_loo
 @controller_options
 def command(run: str | None, reason: str, url: str, token_file: str | None) -> None:
     """Cancel a run: what runs is stopped, nothing else begins. Without RUN the one that was submitted last from here."""
+    from outspread.cli.owner import owner
+
     visitor = Visitor(url, token_file)
 
     async def cancel() -> None:
         async with visitor.controller() as controller:
             run_id = visitor.run_id(run)
-            await controller.cancel(run_id, reason or f"cancelled by {getpass.getuser()}")
+            await controller.cancel(run_id, reason or f"by {owner()}")
             write_out(f"run {run_id} is cancelled")
 
     in_loop(cancel())

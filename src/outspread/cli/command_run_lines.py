@@ -1,38 +1,22 @@
-"""Lines about runs of command jobs, for people. Pure."""
+"""Lines about runs of command jobs, for people. Pure.
+
+Names and reasons come from whoever submitted and from workers: all of them are shown without what could harm a terminal.
+"""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from outspread.cli.columns import moment, table
+from outspread.cli.job_lines import OUTCOME_WORDS, one_line
 from outspread.cli.spans import span
-from outspread.cli.terminal_text import last_lines, shown_text
-from outspread.controller.command_values import (
-    CommandAttempt,
-    CommandJobStatus,
-    CommandRunStatus,
-    FlakyJob,
-    JobCounts,
-    WorkerStatus,
-)
+from outspread.cli.troubles import trace_of
+from outspread.controller.command_values import CommandAttempt, CommandJobStatus, CommandRunStatus, JobCounts
 from outspread.controller.values import JobState, Outcome
 
-PASSED, JOBS_FAILED = 0, 88
-_LOG_LINES = 20
-
-
-def progress_line(counts: JobCounts, *, since_s: float) -> str:
-    """Return how a run stands, in one line."""
-    done = counts.total - counts.queued - counts.running
-    remarks = [
-        f"({number} {what})"
-        for number, what in (
-            (counts.failed, "failed"),
-            (counts.infra, "without a verdict"),
-            (counts.cancelled, "cancelled"),
-            (counts.retried, "retries"),
-        )
-        if number
-    ]
-    return " ".join([f"{since_s:.1f}s", f"{done}/{counts.total} jobs complete", *remarks])
+PASSED: Final = 0
+JOBS_FAILED: Final = 88
+_LOG_LINES: Final = 20
+_WIDTH: Final = max(map(len, OUTCOME_WORDS.values()))
 
 
 def exit_code(status: CommandRunStatus) -> int:
@@ -40,131 +24,148 @@ def exit_code(status: CommandRunStatus) -> int:
     return PASSED if status.counts.passed == status.counts.total else JOBS_FAILED
 
 
-def failure_lines(attempt: CommandAttempt, log: bytes) -> Iterator[str]:
-    """Yield what people want to know first of an attempt that did not pass."""
-    yield f"{attempt.outcome}: {attempt.job} ({attempt.attempt_id}, {attempt.worker}): {attempt.reason or 'no reason'}"
-    lines, left_out = last_lines(shown_text(log.decode("utf-8", "replace")), _LOG_LINES)
-    if left_out:
-        yield f"    [... {left_out} lines before; outspread logs {attempt.attempt_id} shows all]"
-    yield from (f"    {line}" for line in lines)
+def job_count(number: int) -> str:
+    """Return ``number`` of jobs in words."""
+    return "1 job" if number == 1 else f"{number} jobs"
 
 
-def summary_line(status: CommandRunStatus, *, took_s: float) -> str:
-    """Return what a run came to."""
-    counts = status.counts
-    parts = [
-        f"{number} {what}"
+def progress_line(counts: JobCounts, *, since_s: float) -> str:
+    """Return how a run stands, in one line: ``12.3s 40/250 jobs complete (2 failed) (3 retries)``."""
+    done = counts.total - counts.queued - counts.running
+    remarks = [
+        f"({number} {what})"
         for number, what in (
-            (counts.passed, "passed"),
             (counts.failed, "failed"),
-            (counts.infra, "without a verdict"),
+            (counts.infra, "lost"),
             (counts.cancelled, "cancelled"),
-            (counts.flaky, "of them flaky"),
+            (counts.retried, "retry" if counts.retried == 1 else "retries"),
         )
         if number
     ]
-    why = f" ({status.cancel_reason})" if status.cancel_reason else ""
-    return f"run {status.run_id} {status.state}{why} after {span(took_s)}: {', '.join(parts)}"
+    return " ".join([f"{max(0.0, since_s):.1f}s", f"{done}/{counts.total} jobs complete", *remarks])
+
+
+def attempt_line(attempt: CommandAttempt) -> str:
+    """Return how an attempt ended: the outcome first, so that the eye finds it in a column."""
+    word = OUTCOME_WORDS[attempt.outcome] if attempt.outcome is not None else "running"
+    took = "" if attempt.run_s is None else f"  {span(attempt.run_s)}"
+    worker = f" on {one_line(attempt.worker)}" if attempt.worker else ""
+    reason = f"  {one_line(attempt.reason)}" if attempt.reason and attempt.outcome is not Outcome.PASSED else ""
+    again = "" if attempt.decides or attempt.outcome is Outcome.CANCELLED else f"  (attempt {attempt.attempt}, tried again)"
+    return f"{word:{_WIDTH}}  {one_line(attempt.job)}{took}{worker}{reason}{again}"
+
+
+def failure_lines(attempt: CommandAttempt, log: bytes) -> Iterator[str]:
+    """Yield what people want to know first of an attempt that did not pass, with the last lines of ``log``, its end."""
+    yield attempt_line(attempt)
+    trace = trace_of(log.decode("utf-8", "replace"), _LOG_LINES)
+    if trace.left_out or attempt.log_bytes > len(log) > 0:
+        above = "more" if attempt.log_bytes > len(log) else f"{trace.left_out} lines"
+        yield f"  ({above} above; all: outspread logs {attempt.attempt_id})"
+    yield from (f"  | {line}".rstrip() for line in trace.lines)
+
+
+def summary_lines(status: CommandRunStatus, failed: Sequence[str]) -> Iterator[str]:
+    """Yield what a run came to; ``failed`` are jobs that did, of which as many are named as is helpful."""
+    bad = status.counts.failed + status.counts.infra
+    if failed and bad > 1:
+        yield ""
+        yield f"{bad} jobs did not pass:"
+        yield from (f"  {one_line(name)}" for name in failed)
+        if bad > len(failed):
+            yield f"  ... and {bad - len(failed)} more (all: outspread status --failed {status.run_id})"
+    yield ""
+    took = f" after {span(status.finished_at - status.submitted_at)}" if status.finished_at is not None else ""
+    why = f" ({one_line(status.cancel_reason)})" if status.cancel_reason else ""
+    yield f"run {status.run_id} {status.state}{why}{took}: {_counted(status.counts) or 'no jobs'}"
+    if bad:
+        yield f"again: outspread rerun --failed {status.run_id}"
 
 
 def run_rows(runs: Sequence[CommandRunStatus]) -> Iterator[str]:
-    """Yield a table of runs."""
-    rows = [("RUN", "SUBMITTED", "OWNER", "NAME", "STATE", "JOBS", "PASSED", "FAILED")]
+    """Yield a table of runs, in the given order."""
+    rows = [("run", "submitted", "took", "state", "jobs", "passed", "failed", "owner", "project", "name")]
     for run in runs:
         counts = run.counts
-        bad = counts.failed + counts.infra + counts.cancelled
-        rows.append(
-            (
-                run.run_id,
-                moment(run.submitted_at),
-                run.owner,
-                run.name,
-                run.state,
-                str(counts.total),
-                str(counts.passed),
-                str(bad),
-            )
-        )
+        took = "" if run.finished_at is None else span(run.finished_at - run.submitted_at)
+        failed = counts.failed + counts.infra + counts.cancelled
+        numbers = (str(counts.total), str(counts.passed), str(failed))
+        texts = (one_line(run.owner), one_line(run.project), one_line(run.name))
+        rows.append((run.run_id, moment(run.submitted_at), took, run.state, *numbers, *texts))
     return table(rows)
 
 
 def status_lines(status: CommandRunStatus) -> Iterator[str]:
     """Yield how a run stands."""
+    named = "".join(f", {one_line(text)}" for text in (status.project, status.name) if text)
+    yield f"run {status.run_id}{named}, by {one_line(status.owner)}, {moment(status.submitted_at)}, {status.state}"
+    if status.cancel_reason:
+        yield f"cancelled: {one_line(status.cancel_reason)}"
     counts = status.counts
-    yield f"run       {status.run_id}"
-    if status.name:
-        yield f"name      {status.name}"
-    yield f"owner     {status.owner}"
-    yield f"submitted {moment(status.submitted_at)}"
-    yield f"state     {status.state}{f' ({status.cancel_reason})' if status.cancel_reason else ''}"
-    yield f"jobs      {counts.total}: {counts.queued} queued, {counts.running} running, {counts.passed} passed" + "".join(
-        f", {number} {what}"
-        for number, what in (
-            (counts.failed, "failed"),
-            (counts.infra, "without a verdict"),
-            (counts.cancelled, "cancelled"),
-            (counts.flaky, "flaky"),
-        )
-        if number
-    )
+    going = [f"{number} {what}" for number, what in ((counts.queued, "queued"), (counts.running, "running")) if number]
+    yield f"{job_count(counts.total)}: {', '.join([*going, _counted(counts)] if _counted(counts) else going)}"
     if status.state == "running" and status.work_left_s:
-        yield f"left      about {span(status.work_left_s)} of work"
+        yield f"about {span(status.work_left_s)} of work has not begun"
 
 
 def job_rows(jobs: Sequence[CommandJobStatus]) -> Iterator[str]:
     """Yield a table of jobs, each with its newest attempt."""
-    rows = [("ATTEMPT", "JOB", "RESULT", "TOOK", "WORKER", "REASON")]
+    rows = [("attempt", "result", "took", "worker", "job", "why")]
     for job in jobs:
         last = job.attempts[-1] if job.attempts else None
         result = str(job.outcome or job.state) + (" (flaky)" if job.flaky else "")
         took = span(last.run_s) if last is not None and last.run_s is not None else ""
         name = last.attempt_id if last is not None else f"{job.run_id}.{job.number}"
         reason = job.reason or (last.reason if last is not None else "") or job.waiting
-        rows.append((name, job.name, result, took, last.worker if last is not None else "", reason))
+        worker = last.worker if last is not None else ""
+        rows.append((name, result, took, one_line(worker), one_line(job.name), one_line(reason)))
+    return table(rows)
+
+
+def attempt_rows(attempts: Sequence[CommandAttempt]) -> Iterator[str]:
+    """Yield a table of attempts."""
+    rows = [("attempt", "began", "result", "took", "worker", "why")]
+    for attempt in attempts:
+        took = span(attempt.run_s) if attempt.run_s is not None else ""
+        began = moment(attempt.started_at)
+        result = str(attempt.outcome or "running")
+        rows.append((attempt.attempt_id, began, result, took, one_line(attempt.worker), one_line(attempt.reason)))
     return table(rows)
 
 
 def why_lines(job: CommandJobStatus) -> Iterator[str]:
     """Yield why a job is where it is."""
+    name, reason = one_line(job.name), f": {one_line(job.reason)}" if job.reason else ""
     if job.state is JobState.QUEUED:
-        yield f"{job.name} waits: {job.waiting or 'it is about to begin'}"
-        if job.starts_in_s is not None:
-            yield f"it will probably begin in {span(job.starts_in_s)}"
+        yield f"{name} waits: {one_line(job.waiting) or 'it is about to begin'}"
+        yield from _expectation(job)
     elif job.state is JobState.CANCELLED:
-        yield f"{job.name} is cancelled{f': {job.reason}' if job.reason else ''}"
+        yield f"{name} is cancelled{reason}"
     elif job.state is JobState.DONE:
         flaky = ", after an attempt that failed" if job.flaky else ""
-        yield f"{job.name} is done: {job.outcome}{flaky}{f': {job.reason}' if job.reason else ''}"
+        yield f"{name} is done: {job.outcome}{flaky}{reason}"
     else:
         last = job.attempts[-1] if job.attempts else None
-        yield f"{job.name} runs{f' on {last.worker} since {moment(last.started_at)}' if last is not None else ''}"
-    for attempt in job.attempts:
-        if attempt.outcome is not None:
-            took = f" after {span(attempt.run_s)}" if attempt.run_s else ""
-            yield f"  attempt {attempt.attempt} on {attempt.worker}: {attempt.outcome}{took}{_because(attempt)}"
+        yield f"{name} runs{f' on {one_line(last.worker)} since {moment(last.started_at)}' if last is not None else ''}"
+    yield from (f"  {attempt_line(attempt)}" for attempt in job.attempts if attempt.outcome is not None)
 
 
-def _because(attempt: CommandAttempt) -> str:
-    return f": {attempt.reason}" if attempt.reason and attempt.outcome is not Outcome.PASSED else ""
+def _expectation(job: CommandJobStatus) -> Iterator[str]:
+    ahead = f"{job.ahead} {'job goes' if job.ahead == 1 else 'jobs go'} first" if job.ahead else ""
+    begins = f"it should begin in {span(job.starts_in_s)}" if job.starts_in_s is not None else ""
+    if ahead or begins:
+        yield "; ".join(filter(None, (ahead, begins)))
 
 
-def flaky_rows(jobs: Sequence[FlakyJob]) -> Iterator[str]:
-    """Yield a table of flaky jobs."""
-    rows = [("FLAKY", "OF", "PROJECT", "JOB", "LAST")]
-    rows += [(str(job.flaky), str(job.decided), job.project, job.key, f"{job.last_run}.{job.last_number}") for job in jobs]
-    return table(rows)
-
-
-def worker_rows(workers: Sequence[WorkerStatus]) -> Iterator[str]:
-    """Yield a table of workers."""
-    rows = [("WORKER", "STATE", "SLOTS", "RUNNING", "HEARD", "DIMENSIONS")]
-    for worker in workers:
-        state = "gone" if not worker.connected else (worker.hold and "on hold") or ("leaving" if worker.draining else "working")
-        dimensions = " ".join(f"{key}={value}" for key, value in sorted(worker.dimensions.items()))
-        heard = f"{span(worker.last_heard_s)} ago"
-        rows.append((worker.name, state, str(worker.slots), str(len(worker.running)), heard, dimensions))
-    yield from table(rows)
-    for worker in workers:
-        if worker.hold:
-            until = f" until {moment(worker.held_until)}" if worker.held_until else ""
-            yield f"{worker.name} is on hold{until}: {worker.hold}"
+def _counted(counts: JobCounts) -> str:
+    return ", ".join(
+        f"{number} {what}"
+        for number, what in (
+            (counts.passed, "passed"),
+            (counts.failed, "failed"),
+            (counts.infra, "lost"),
+            (counts.cancelled, "cancelled"),
+            (counts.flaky, "of them flaky" if counts.passed else "flaky"),
+        )
+        if number
+    )

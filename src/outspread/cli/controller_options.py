@@ -1,6 +1,5 @@
 """Which controller a command speaks with, and how it is let in."""
 
-import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -9,8 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
-
-from outspread.errors import UserError
 
 if TYPE_CHECKING:
     from outspread.client.http_controller import HttpController
@@ -75,28 +72,41 @@ class Visitor:
         from outspread.client.last_run import LastRun
         from outspread.user_directories import state_directory
 
-        return LastRun(state_directory(os.environ, Path.home()) / "last-runs.json")
+        return LastRun(state_directory(os.environ, Path.home()) / "last-runs")
 
     def run_id(self, named: str | None) -> str:
         """Return the run that was named, else the one submitted last; UserError when there is none."""
         return named or self.last_run.get(self.url)
 
-    def run_of(self, job: str, named: str | None = None) -> str:
-        """Return the run in which a job of this name is meant; empty when the name says it itself."""
-        from outspread.client.naming import is_id
-
-        return "" if is_id(job) else self.run_id(named)
-
 
 def in_loop(work: Coroutine[Any, Any, _T]) -> _T:
     """Do ``work`` in an event loop of its own, and return its result."""
+    import asyncio
+
     return asyncio.run(work)
+
+
+def write_out(text: str) -> None:
+    """Print a line at once, for whoever reads in a pipe."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def write_json(value: object) -> None:
+    """Print a value as JSON, laid out for people."""
+    import msgspec
+
+    from outspread.cli.json_lines import valid_json
+
+    write_out(msgspec.json.format(valid_json(value), indent=2).decode())
 
 
 def read_token(token_file: str | None) -> str:
     """Return the token in a file, else that of the environment; "" when there is none."""
     if token_file is None:
         return os.environ.get("OUTSPREAD_TOKEN", "").strip()
+    from outspread.errors import UserError
+
     try:
         with Path(token_file).open(encoding="ascii") as file:
             return file.read(_TOKEN_LIMIT_BYTES).strip()
@@ -104,9 +114,3 @@ def read_token(token_file: str | None) -> str:
         raise UserError(f"cannot read the token from {token_file}: {error.strerror}") from error
     except UnicodeDecodeError:
         raise UserError(f"cannot read the token from {token_file}: it holds none") from None
-
-
-def write_out(text: str) -> None:
-    """Print a line at once, for whoever reads in a pipe."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()

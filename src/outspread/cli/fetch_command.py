@@ -1,5 +1,6 @@
-"""``outspread fetch``: logs and outputs of a run, as files."""
+"""``outspread fetch``: logs and artifacts of a run, as files."""
 
+import sys
 from pathlib import Path
 
 import click
@@ -9,21 +10,33 @@ from outspread.cli.controller_options import Visitor, controller_options, in_loo
 
 @click.command()
 @click.argument("run", required=False)
-@click.option("-d", "--directory", default="outspread-results", type=click.Path(file_okay=False), help="Where to put them.")
+@click.option(
+    "-d",
+    "--directory",
+    default="outspread-results",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where to put them; outspread-results unless told.",
+)
 @click.option("--logs", is_flag=True, help="Only the logs.")
-@click.option("--outputs", is_flag=True, help="Only the files that jobs have kept.")
+@click.option("--artifacts", is_flag=True, help="Only the files that jobs have kept.")
 @click.option("--failed", is_flag=True, help="Only those of attempts that did not pass.")
 @controller_options
-def command(run: str | None, directory: str, logs: bool, outputs: bool, failed: bool, url: str, token_file: str | None) -> None:
-    """Fetch logs and outputs; what was fetched before is left as it is. Without RUN the one that was submitted last from here."""
+def command(run: str | None, directory: Path, logs: bool, artifacts: bool, failed: bool, url: str, token_file: str | None) -> int:
+    """Fetch logs and artifacts; what was fetched before is left as it is. Without RUN: of the one submitted last from here."""
     from outspread.client.fetching import Wanted, fetch
 
     visitor = Visitor(url, token_file)
-    wanted = Wanted(logs=logs or not outputs, outputs=outputs or not logs, only_failed=failed)
+    wanted = Wanted(logs=logs or not artifacts, artifacts=artifacts or not logs, only_failed=failed)
 
-    async def get() -> None:
+    async def get() -> int:
+        problems = 0
         async with visitor.controller() as controller, visitor.store() as store:
-            async for path in fetch(controller, store, visitor.run_id(run), Path(directory), wanted):
-                write_out(str(path))
+            async for fetched in fetch(controller, store, visitor.run_id(run), directory, wanted):
+                if fetched.problem:
+                    problems += 1
+                    print(f"error: cannot fetch {fetched.path}: {fetched.problem}", file=sys.stderr)
+                else:
+                    write_out(str(fetched.path))
+        return 1 if problems else 0
 
-    in_loop(get())
+    return in_loop(get())

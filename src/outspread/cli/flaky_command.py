@@ -4,7 +4,7 @@ import time
 
 import click
 
-from outspread.cli.controller_options import Visitor, controller_options, in_loop, write_out
+from outspread.cli.controller_options import Visitor, controller_options, in_loop, write_json, write_out
 
 
 @click.command()
@@ -15,7 +15,7 @@ from outspread.cli.controller_options import Visitor, controller_options, in_loo
 @controller_options
 def command(project: str | None, days: int, number: int, as_json: bool, url: str, token_file: str | None) -> None:
     """List jobs that passed only after a failure with the same inputs, the most often first."""
-    from outspread.cli.command_run_lines import flaky_rows
+    from outspread.cli.farm_lines import flaky_rows
 
     visitor = Visitor(url, token_file)
 
@@ -23,9 +23,7 @@ def command(project: str | None, days: int, number: int, as_json: bool, url: str
         async with visitor.controller() as controller:
             jobs = await controller.flaky_jobs(project=project, since=time.time() - days * 86400, limit=number)
         if as_json:
-            import msgspec
-
-            write_out(msgspec.json.format(msgspec.json.encode(jobs), indent=2).decode())
+            write_json(jobs)
         else:
             for line in flaky_rows(jobs):
                 write_out(line)

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import functools
-import getpass
 import os
 import signal
 import time
@@ -15,6 +14,7 @@ from outspread.cli.audience import Audience
 from outspread.cli.held_output import HeldOutput
 from outspread.cli.local_desk import LocalDesk
 from outspread.cli.open_ledger import open_ledger
+from outspread.cli.owner import owner
 from outspread.cli.renderer import Renderer
 from outspread.client.content import PackedContent, pack_content
 from outspread.controller.embedded import EmbeddedController
@@ -65,7 +65,7 @@ def run_here(
         for_run = resolve_host(project, jobs, host)
         content = _packed(project, jobs, host)
     audience = Audience(renderers)
-    run = RunSpec(uuid.uuid4().hex, _owner(), for_run, () if options.visit else tuple(jobs), options)
+    run = RunSpec(uuid.uuid4().hex, owner(), for_run, () if options.visit else tuple(jobs), options)
     with contextlib.closing(content):
         audience.feed(ContentPacked(time.time(), content.size_bytes))
         try:
@@ -94,13 +94,6 @@ def _packed(project: Project, jobs: Sequence[Job], host: HostCommands) -> Packed
     environment = project_environment(project, host, backends_with_jobs=sorted({job.backend for job in jobs}))
     _, kill_s = local_timeouts_for(project)
     return pack_content(project, expanded_content_rules(project, host), environment, repack_within_s=kill_s)
-
-
-def _owner() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # no such user, no variable that names one
-        return str(os.getuid())
 
 
 async def _run(

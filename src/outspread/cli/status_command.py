@@ -4,13 +4,13 @@ from collections.abc import Iterable
 
 import click
 
-from outspread.cli.controller_options import Visitor, controller_options, in_loop, write_out
+from outspread.cli.controller_options import Visitor, controller_options, in_loop, write_json, write_out
 
 
 @click.command()
 @click.argument("run", required=False)
 @click.option("--jobs", "with_jobs", is_flag=True, help="List the jobs, too.")
-@click.option("--failed", "only_failed", is_flag=True, help="List the jobs that failed.")
+@click.option("--failed", "only_failed", is_flag=True, help="List the jobs that did not pass.")
 @click.option("--all", "all_runs", is_flag=True, help="List the latest runs instead.")
 @click.option("-n", "--number", type=click.IntRange(1, 1000), default=20, help="With --all: how many.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -26,6 +26,8 @@ def command(
     token_file: str | None,
 ) -> None:
     """Show how a run stands; without RUN the one that was submitted last from here."""
+    if all_runs and (run is not None or with_jobs or only_failed):
+        raise click.UsageError("--all lists runs: not with RUN, --jobs or --failed")
     from outspread.cli.command_run_lines import job_rows, run_rows, status_lines
     from outspread.client.following import all_jobs
     from outspread.controller.values import Outcome
@@ -36,29 +38,21 @@ def command(
         async with visitor.controller() as controller:
             if all_runs:
                 runs = await controller.command_runs(limit=number)
-                _print(runs, run_rows(runs), as_json=as_json)
+                _print({"runs": runs}, run_rows(runs), as_json=as_json)
                 return
             status = (await controller.progress(visitor.run_id(run))).status
-            jobs = []
-            if with_jobs or only_failed:
-                jobs = [job async for job in all_jobs(controller, status.run_id)]
+            jobs = [job async for job in all_jobs(controller, status.run_id)] if with_jobs or only_failed else []
             if only_failed:
-                jobs = [job for job in jobs if job.outcome is not None and job.outcome is not Outcome.PASSED]
-            if as_json:
-                _print({"run": status, "jobs": jobs}, (), as_json=True)
-                return
-            _print(status, status_lines(status), as_json=False)
-            if jobs:
-                _print(jobs, job_rows(jobs), as_json=False)
+                jobs = [job for job in jobs if job.outcome not in (None, Outcome.PASSED)]
+            lines = [*status_lines(status), *(job_rows(jobs) if jobs else ())]
+            _print({"run": status, "jobs": jobs} if with_jobs or only_failed else {"run": status}, lines, as_json=as_json)
 
     in_loop(show())
 
 
 def _print(value: object, lines: Iterable[str], *, as_json: bool) -> None:
     if as_json:
-        import msgspec
-
-        write_out(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+        write_json(value)
     else:
         for line in lines:
             write_out(line)

@@ -2,14 +2,15 @@
 
 import click
 
-from outspread.cli.controller_options import Visitor, controller_options, in_loop, write_out
+from outspread.cli.controller_options import Visitor, controller_options, in_loop, write_json, write_out
 
 
 @click.command()
 @click.argument("job")
 @click.option("--run", help="The run of a job that is given by name; else the one submitted last from here.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @controller_options
-def command(job: str, run: str | None, url: str, token_file: str | None) -> None:
+def command(job: str, run: str | None, as_json: bool, url: str, token_file: str | None) -> None:
     """Say why JOB waits, and for how long probably; or how it ended. JOB is RUN.NUMBER or the name of a job."""
     from outspread.cli.command_run_lines import why_lines
     from outspread.client.naming import find_job
@@ -18,8 +19,11 @@ def command(job: str, run: str | None, url: str, token_file: str | None) -> None
 
     async def show() -> None:
         async with visitor.controller() as controller:
-            found = await find_job(controller, job, run_id=visitor.run_of(job, run))
-            for line in why_lines(await controller.job(found.run_id, found.number)):
+            found = await find_job(controller, job, in_run=lambda: visitor.run_id(run))
+        if as_json:
+            write_json(found)
+        else:
+            for line in why_lines(found):
                 write_out(line)
 
     in_loop(show())

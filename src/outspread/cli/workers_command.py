@@ -2,7 +2,7 @@
 
 import click
 
-from outspread.cli.controller_options import Visitor, controller_options, in_loop, write_out
+from outspread.cli.controller_options import Visitor, controller_options, in_loop, write_json, write_out
 from outspread.cli.span_of_time import SpanOfTime
 
 
@@ -17,7 +17,7 @@ def command(
     hold: str | None, release: str | None, for_s: float, reason: str, as_json: bool, url: str, token_file: str | None
 ) -> None:
     """List the workers of a controller, with what they have and do; hold one, or release it."""
-    from outspread.cli.command_run_lines import worker_rows
+    from outspread.cli.farm_lines import worker_rows
 
     if hold is not None and release is not None:
         raise click.UsageError("give one of --hold and --release")
@@ -31,9 +31,7 @@ def command(
                 await controller.hold_worker(hold or release or "", reason=reason, for_s=for_s if hold is not None else 0.0)
             workers = await controller.workers()
         if as_json:
-            import msgspec
-
-            write_out(msgspec.json.format(msgspec.json.encode(workers), indent=2).decode())
+            write_json(workers)
         else:
             for line in worker_rows(workers):
                 write_out(line)

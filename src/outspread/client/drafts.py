@@ -1,8 +1,10 @@
-"""Jobs as people write them: from a command, lines, files that match a pattern, or a document. Pure.
+"""Jobs as people write them: a command, lines, files that match a pattern, or a document. Pure.
 
-A draft still names the directory of its inputs; ``submission`` uploads it and puts its digest in the job.
+A draft still names the directory of its inputs; ``submission`` uploads it and puts its digest into the job.
 """
 
+import hashlib
+import re
 import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,9 +16,12 @@ from msgspec import Struct, structs
 from outspread.controller.command_values import CommandJob
 from outspread.errors import UserError
 
+#: So much is read of a document, or of lines.
+INPUT_LIMIT_BYTES: Final = 64 * 1024 * 1024
 _NAME_CHARACTERS: Final = 200
+_MARK_CHARACTERS: Final = 8
 _PLACE: Final = "{}"
-_DOCUMENT_LIMIT_BYTES: Final = 64 * 1024 * 1024
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}/[0-9]+", re.ASCII)
 
 
 class Draft(Struct, frozen=True):
@@ -37,18 +42,24 @@ class Document(Struct, frozen=True, forbid_unknown_fields=True):
 
 def from_command(command: Sequence[str], *, like: CommandJob, inputs: Path | None) -> Draft:
     """Return the draft of one command; ``like`` has what is common to all jobs."""
-    return Draft(structs.replace(like, name=_short(shlex.join(command)), command=tuple(command)), inputs)
+    return Draft(structs.replace(like, name=_name(shlex.join(command)), command=tuple(command)), inputs)
 
 
-def from_lines(lines: Iterable[str], *, like: CommandJob, inputs: Path | None) -> list[Draft]:
-    """Return a draft for each line that is not empty and no comment, run by a shell."""
+def from_lines(content: bytes, *, like: CommandJob, inputs: Path | None) -> list[Draft]:
+    """Return a draft for each line that is not empty and no comment, to be run by a shell. UserError for what is no text."""
+    _check_size(content)
+    try:
+        lines = content.decode().split("\n")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UserError(f"cannot read commands: line {line} is not UTF-8") from error
     commands = [line.strip() for line in lines]
-    named = [(_short(command), command) for command in commands if command and not command.startswith("#")]
-    jobs = [structs.replace(like, name=name, command=("/bin/sh", "-c", command)) for name, command in named]
+    wanted = [command for command in commands if command and not command.startswith("#")]
+    jobs = [structs.replace(like, name=_name(command), command=("/bin/sh", "-c", command)) for command in wanted]
     return [Draft(job, inputs) for job in _told_apart(jobs)]
 
 
-def from_files(paths: Sequence[str], command: Sequence[str], *, like: CommandJob, inputs: Path | None) -> list[Draft]:
+def from_files(paths: Iterable[str], command: Sequence[str], *, like: CommandJob, inputs: Path) -> list[Draft]:
     """Return a draft for each path, which stands where ``command`` has ``{}``; UserError when it has none."""
     if not any(_PLACE in word for word in command):
         raise UserError(f"cannot make a job of each file: the command has no {_PLACE}", hint=f"as in: pytest -q {_PLACE}")
@@ -63,15 +74,14 @@ def from_document(content: bytes, *, beside: Path) -> tuple[Document, list[Draft
 
     UserError, with the place in the document, when it is none.
     """
-    if len(content) > _DOCUMENT_LIMIT_BYTES:
-        raise UserError(f"cannot read jobs: the document has {len(content)} bytes; the limit is {_DOCUMENT_LIMIT_BYTES}")
+    _check_size(content)
     try:
         if content.lstrip()[:1] == b"[":
             document = Document(msgspec.json.decode(content, type=tuple[CommandJob, ...]))
         else:
             document = msgspec.json.decode(content, type=Document)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read jobs: {error}", hint="see docs/reference/jobs-file.md") from error
+        raise UserError(f"cannot read jobs: {error}", hint="docs/reference/jobs-file.md says what jobs have") from error
     return document, [_with_directory(job, beside) for job in document.jobs]
 
 
@@ -86,23 +96,39 @@ def repeated(drafts: Iterable[Draft], times: int) -> list[Draft]:
     ]
 
 
+def _check_size(content: bytes) -> None:
+    if len(content) > INPUT_LIMIT_BYTES:
+        raise UserError(f"cannot read jobs: there is more than {INPUT_LIMIT_BYTES // 1024**2} MiB of them")
+
+
 def _with_directory(job: CommandJob, beside: Path) -> Draft:
-    hash_, _, size = job.inputs.partition("/")
-    if not job.inputs or (len(hash_) == 64 and size.isdecimal() and not set(hash_) - set("0123456789abcdef")):
+    if not job.inputs or _DIGEST.fullmatch(job.inputs):
         return Draft(job)
     return Draft(structs.replace(job, inputs=""), beside / job.inputs)
 
 
-def _short(name: str) -> str:
-    name = "".join(character if character.isprintable() else " " for character in name)
-    return name if len(name) <= _NAME_CHARACTERS else f"{name[: _NAME_CHARACTERS - 3]}..."
+def _name(command: str) -> str:
+    """Return a name that only this command has, and people can read."""
+    name = "".join(character if character.isprintable() else " " for character in command)
+    if name == command and len(name) <= _NAME_CHARACTERS:
+        return name
+    mark = hashlib.sha256(command.encode(errors="surrogatepass")).hexdigest()[:_MARK_CHARACTERS]
+    return f"{name[: _NAME_CHARACTERS - _MARK_CHARACTERS - 4]}... {mark}"
 
 
 def _told_apart(jobs: Iterable[CommandJob]) -> list[CommandJob]:
     """Return the jobs with a number after names that come again."""
+    jobs = list(jobs)
+    taken = {job.name for job in jobs}
     seen: dict[str, int] = {}
     apart: list[CommandJob] = []
     for job in jobs:
-        seen[job.name] = count = seen.get(job.name, 0) + 1
-        apart.append(job if count == 1 else structs.replace(job, name=f"{job.name} #{count}", key=job.name))
+        if job.name not in seen:
+            seen[job.name] = 1
+            apart.append(job)
+            continue
+        while (name := f"{job.name} #{seen[job.name] + 1}") in taken:
+            seen[job.name] += 1
+        taken.add(name)
+        apart.append(structs.replace(job, name=name, key=job.name))
     return apart

@@ -1,37 +1,45 @@
-"""Fetch logs and outputs of a run's attempts into a directory, under names that lead nowhere else."""
+"""Fetch logs and artifacts of a run's attempts into a directory, under names that lead nowhere else."""
 
-import asyncio
+import os
 import re
-import shutil
-import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
+from outspread.client.at_once import answers
 from outspread.client.following import all_jobs, log_parts
+from outspread.client.scratch import scratch_in
 from outspread.controller.command_port import CommandPort
 from outspread.controller.command_values import CommandAttempt
-from outspread.controller.values import JobState, Outcome
-from outspread.errors import InfrastructureError
+from outspread.controller.values import Outcome
+from outspread.errors import InfrastructureError, NotFoundError
 from outspread.store.blob_cache import BlobCache
 from outspread.store.contract import Store
 from outspread.store.digest import Digest
+from outspread.store.errors import BlobMissingError
 from outspread.store.materialise import materialise
 
+#: While a run is fetched; what several attempts have in common comes once.
 _CACHE_BYTES: Final = 8 * 1024**3
 _NAME_CHARACTERS: Final = 120
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9._+-]+", re.ASCII)
 
 
 class Wanted(Struct, frozen=True):
-    """What to fetch."""
+    """What to fetch; ``only_failed``: of attempts that did not pass."""
 
     logs: bool = True
-    outputs: bool = True
+    artifacts: bool = True
     only_failed: bool = False
+
+
+class Fetched(Struct, frozen=True):
+    """Something that was fetched; with a ``problem``, why it was not."""
+
+    path: Path
+    problem: str = ""
 
 
 def safe_name(attempt: CommandAttempt) -> str:
@@ -40,52 +48,63 @@ def safe_name(attempt: CommandAttempt) -> str:
     return f"{attempt.number:05}.{attempt.attempt}.{readable}".rstrip(".")
 
 
-async def fetch(port: CommandPort, store: Store, run_id: str, into: Path, wanted: Wanted) -> AsyncIterator[Path]:
-    """Yield each path when it is there; what was there before is left alone. Raises InfrastructureError."""
+async def fetch(port: CommandPort, store: Store, run_id: str, into: Path, wanted: Wanted) -> AsyncIterator[Fetched]:
+    """Yield each file and directory when it is there, whole; what was there before is left alone. InfrastructureError."""
     try:
-        with _scratch(into) as scratch, BlobCache(scratch / "cache", store, limit_bytes=_CACHE_BYTES) as cache:
-            async for job in all_jobs(port, run_id, state=JobState.DONE):
-                for attempt in job.attempts:
-                    if wanted.only_failed and attempt.outcome is Outcome.PASSED:
-                        continue
-                    async for path in _fetch_attempt(port, cache, attempt, into, scratch, wanted):
-                        yield path
+        with scratch_in(into) as scratch, BlobCache(scratch / "cache", store, limit_bytes=_CACHE_BYTES) as cache:
+            fetcher = _Fetcher(port, cache, into, scratch, wanted)
+            async for _, fetched in answers(_attempts(port, run_id, only_failed=wanted.only_failed), fetcher.fetch):
+                for one in fetched:
+                    yield one
     except OSError as error:
         raise InfrastructureError(f"cannot fetch into {into}: {error.strerror}") from error
 
 
-@contextmanager
-def _scratch(into: Path) -> Iterator[Path]:
-    """Yield a directory on the same file system, which is gone in the end."""
-    into.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".fetching-", dir=into) as directory:
-        yield Path(directory)
+async def _attempts(port: CommandPort, run_id: str, *, only_failed: bool) -> AsyncIterator[CommandAttempt]:
+    """Yield the attempts of a run that are over."""
+    async for job in all_jobs(port, run_id):
+        for attempt in job.attempts:
+            if attempt.outcome is not None and not (only_failed and attempt.outcome is Outcome.PASSED):
+                yield attempt
 
 
-async def _fetch_attempt(
-    port: CommandPort, cache: BlobCache, attempt: CommandAttempt, into: Path, scratch: Path, wanted: Wanted
-) -> AsyncIterator[Path]:
-    log = into / f"{safe_name(attempt)}.log"
-    if wanted.logs and not _is_there(log):
-        await fetch_log(port, attempt.attempt_id, log, scratch)
-        yield log
-    outputs = into / safe_name(attempt)
-    if wanted.outputs and attempt.outputs and not _is_there(outputs):
-        unfinished = scratch / "outputs"
-        tree = await materialise(cache, Digest.parse(attempt.outputs), unfinished, writable=True)
+class _Fetcher:
+    def __init__(self, port: CommandPort, cache: BlobCache, into: Path, scratch: Path, wanted: Wanted) -> None:
+        self._port = port
+        self._cache = cache
+        self._into = into
+        self._scratch = scratch
+        self._wanted = wanted
+
+    async def fetch(self, attempt: CommandAttempt) -> list[Fetched]:
+        """Return what was fetched of an attempt."""
+        name = safe_name(attempt)
+        fetched: list[Fetched] = []
+        log, artifacts = self._into / f"{name}.log", self._into / name
+        if self._wanted.logs and not _is_there(log):
+            fetched.append(await self._whole(log, lambda new: self._log(attempt, new)))
+        if self._wanted.artifacts and attempt.outputs and not _is_there(artifacts):
+            fetched.append(await self._whole(artifacts, lambda new: self._artifacts(attempt, new)))
+        return fetched
+
+    async def _whole(self, path: Path, make: Callable[[Path], Awaitable[None]]) -> Fetched:
+        new = self._scratch / path.name
+        try:
+            await make(new)
+        except (BlobMissingError, NotFoundError) as error:
+            return Fetched(path, error.message)
+        new.rename(path)
+        return Fetched(path)
+
+    async def _log(self, attempt: CommandAttempt, new: Path) -> None:
+        with new.open("wb") as file:
+            async for part in log_parts(self._port, attempt.attempt_id, to_the_end=False):
+                file.write(part.data)
+
+    async def _artifacts(self, attempt: CommandAttempt, new: Path) -> None:
+        tree = await materialise(self._cache, Digest.parse(attempt.outputs), new, writable=True)
         tree.release()
-        unfinished.rename(outputs)
-        yield outputs
 
 
 def _is_there(path: Path) -> bool:
-    return path.exists()
-
-
-async def fetch_log(port: CommandPort, attempt_id: str, file: Path, scratch: Path) -> None:
-    """Write a log whole or not at all."""
-    unfinished = scratch / "log"
-    with unfinished.open("wb") as target:
-        async for part in log_parts(port, attempt_id, to_the_end=False):
-            await asyncio.to_thread(target.write, part.data)
-    shutil.move(unfinished, file)
+    return os.path.lexists(path)

@@ -1,26 +1,34 @@
-"""Follow a run to its end."""
+"""Follow a run to its end, and read what a controller has in pages."""
 
-from collections.abc import AsyncIterator
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 from outspread.controller.command_port import CommandPort
 from outspread.controller.command_values import CommandJobStatus, LogPart, RunProgress
 from outspread.controller.values import JobState, Outcome
 
+RUNNING: Final = "running"
 _WAIT_S: Final = 20.0
 _PAGE_JOBS: Final = 500
+#: Who asks at once after each answer keeps the controller busy with nothing else: such a part of the time is waited first.
+_PAUSE_PART: Final = 0.05
+_LONGEST_PAUSE_S: Final = 0.25
 
 
-async def follow(port: CommandPort, run_id: str, *, wait_s: float = _WAIT_S) -> AsyncIterator[RunProgress]:
-    """Yield what happens in a run from its beginning to its end; at least each ``wait_s`` how it stands."""
-    cursor = 0
-    first = True
-    while True:
-        progress = await port.progress(run_id, cursor=cursor, wait_s=0.0 if first else wait_s)
-        cursor, first = progress.cursor, False
+async def follow(
+    port: CommandPort, run_id: str, *, wait_s: float = _WAIT_S, clock: Callable[[], float] = time.monotonic
+) -> AsyncIterator[RunProgress]:
+    """Yield what happens in a run from its beginning to its end, once at least; and each ``wait_s`` how it stands."""
+    began_at = clock()
+    progress = await port.progress(run_id)
+    yield progress
+    while progress.more or progress.status.state == RUNNING:
+        if not progress.more:
+            await asyncio.sleep(min(_LONGEST_PAUSE_S, _PAUSE_PART * (clock() - began_at)))
+        progress = await port.progress(run_id, cursor=progress.cursor, wait_s=0.0 if progress.more else wait_s)
         yield progress
-        if progress.status.state != "running" and not progress.more:
-            return
 
 
 async def all_jobs(
@@ -29,12 +37,11 @@ async def all_jobs(
     *,
     state: JobState | None = None,
     outcome: Outcome | None = None,
-    text: str = "",
 ) -> AsyncIterator[CommandJobStatus]:
     """Yield the jobs of a run that are so, in the order of submission."""
     after: int | None = -1
     while after is not None:
-        page = await port.jobs(run_id, after=after, limit=_PAGE_JOBS, state=state, outcome=outcome, text=text)
+        page = await port.jobs(run_id, after=after, limit=_PAGE_JOBS, state=state, outcome=outcome)
         for job in page.jobs:
             yield job
         after = page.next

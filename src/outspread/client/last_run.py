@@ -1,38 +1,45 @@
 """Which run was submitted last to which controller, so that commands without a RUN mean it."""
 
-import json
+import contextlib
+import os
+import tempfile
 from pathlib import Path
+from typing import Final
+from urllib.parse import quote
 
 from outspread.errors import UserError
 
+_ID_BYTES: Final = 256
+
 
 class LastRun:
-    """Remembers in ``file``; when that cannot be written, nothing is remembered and nothing fails."""
+    """Remembers in ``directory``, a file for each controller; when that cannot be written, nothing fails."""
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
 
     def remember(self, controller: str, run_id: str) -> None:
         """Note the newest run of a controller."""
-        known = {**self._read(), controller: run_id}
-        try:
-            self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            new = self._file.with_suffix(".new")
-            new.write_text(json.dumps(known), "utf-8")
-            new.replace(self._file)
-        except OSError:
-            return  # a convenience: the id was printed
+        with contextlib.suppress(OSError):  # a convenience: the id was printed
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            handle, new = tempfile.mkstemp(dir=self._directory, prefix=".new-")
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(f"{run_id}\n")
+            Path(new).replace(self._file(controller))
 
     def get(self, controller: str) -> str:
         """Return the newest run; UserError when none is known."""
         try:
-            return self._read()[controller]
-        except KeyError:
-            raise UserError(f"cannot tell which run: none was submitted to {controller} from here", hint="name one") from None
+            with self._file(controller).open(encoding="utf-8") as file:
+                run_id = file.read(_ID_BYTES).strip()
+        except (OSError, UnicodeDecodeError):
+            run_id = ""
+        if not run_id:
+            raise UserError(
+                f"cannot tell which run: none was submitted to {controller} from here",
+                hint="name one; outspread status --all lists them",
+            )
+        return run_id
 
-    def _read(self) -> dict[str, str]:
-        try:
-            known = json.loads(self._file.read_text("utf-8"))
-        except (OSError, ValueError):
-            return {}
-        return {str(key): str(value) for key, value in known.items()} if isinstance(known, dict) else {}
+    def _file(self, controller: str) -> Path:
+        return self._directory / quote(controller, safe="")[-200:]

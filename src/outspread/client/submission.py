@@ -16,31 +16,36 @@ from outspread.store.contract import Store
 from outspread.store.upload import TreeUpload, upload_tree
 
 
-def new_run_id(*, at: float | None = None) -> str:
-    """Return an id that no other run has: when, and ten random digits."""
+def new_run_id(at: float | None = None) -> str:
+    """Return an id that no other run has: when (now, unless told), and ten random digits."""
     moment = time.strftime("%Y%m%d-%H%M%S", time.localtime(at))
     return f"{moment}-{secrets.token_hex(5)}"
 
 
-async def submit(
-    port: CommandPort,
+async def upload_inputs(
     store: Store,
     drafts: Sequence[Draft],
     *,
-    run: CommandRun,
     excluded: Sequence[str],
     stat_cache: Path,
     uploaded: Callable[[Path, TreeUpload], None],
-) -> CommandRunStatus:
-    """Upload the inputs of ``drafts`` and submit them as the jobs of ``run``; ``uploaded`` is told of each directory."""
+) -> dict[Path, str]:
+    """Return the digest of each directory that drafts need, when all of it is in the store; ``uploaded`` is told of each.
+
+    UserError for what is no directory, or cannot be in a tree.
+    """
     digests: dict[Path, str] = {}
-    for directory in {draft.inputs for draft in drafts if draft.inputs is not None}:
+    for directory in dict.fromkeys(draft.inputs for draft in drafts if draft.inputs is not None):
         if not directory.is_dir():
             raise UserError(f"cannot upload {directory}: it is no directory")
-        ignore = ignored_files(directory, excluded)
-        upload = await upload_tree(store, directory, ignore=ignore, stat_cache=stat_cache)
+        upload = await upload_tree(store, directory, ignore=ignored_files(directory, excluded), stat_cache=stat_cache)
         digests[directory] = str(upload.root)
         uploaded(directory, upload)
+    return digests
+
+
+async def submit(port: CommandPort, drafts: Sequence[Draft], digests: dict[Path, str], *, run: CommandRun) -> CommandRunStatus:
+    """Submit ``drafts`` as the jobs of ``run``, with their inputs as they were uploaded."""
     jobs = tuple(
         draft.job if draft.inputs is None else structs.replace(draft.job, inputs=digests[draft.inputs]) for draft in drafts
     )

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from outspread.client.ignored_files import ignored_files
+from outspread.errors import UserError
 
 
 def test_patterns_are_those_of_gitignore(tmp_path: Path) -> None:
@@ -15,7 +18,16 @@ def test_patterns_are_those_of_gitignore(tmp_path: Path) -> None:
 
 
 def test_without_a_file_only_the_repository_is_left_out(tmp_path: Path) -> None:
-    (tmp_path / ".git").mkdir()
     is_ignored = ignored_files(tmp_path, [])
-    assert is_ignored(".git")
-    assert not is_ignored(".github")
+    assert [path for path in (".git", "modules/a/.git", ".github", "a.git") if is_ignored(path)] == [".git", "modules/a/.git"]
+
+
+def test_the_repository_can_be_wanted_after_all(tmp_path: Path) -> None:
+    assert not ignored_files(tmp_path, ["!.git"])(".git")
+
+
+@pytest.mark.parametrize("content", [b"\xff", b"x" * 1024**2 + b"x"])
+def test_a_file_that_is_none_of_patterns_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / ".outspreadignore").write_bytes(content)
+    with pytest.raises(UserError, match=r"cannot read .*\.outspreadignore"):
+        ignored_files(tmp_path, [])

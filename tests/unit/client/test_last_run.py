@@ -9,7 +9,7 @@ from outspread.errors import UserError
 
 
 def test_each_controller_has_its_own(tmp_path: Path) -> None:
-    last = LastRun(tmp_path / "state" / "last-runs.json")
+    last = LastRun(tmp_path / "state" / "last-runs")
     with pytest.raises(UserError, match="none was submitted to http://a"):
         last.get("http://a")
     last.remember("http://a", "r1")
@@ -18,12 +18,17 @@ def test_each_controller_has_its_own(tmp_path: Path) -> None:
     assert (last.get("http://a"), last.get("http://b")) == ("r3", "r2")
 
 
-@pytest.mark.parametrize("content", ["", "[1]", "{"])
-def test_a_file_of_something_else_is_no_memory(tmp_path: Path, content: str) -> None:
-    file = tmp_path / "last-runs.json"
-    file.write_text(content)
-    last = LastRun(file)
+def test_what_is_no_text_is_no_memory(tmp_path: Path) -> None:
+    last = LastRun(tmp_path)
+    last.remember("http://a", "r1")
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(b"\xff")
     with pytest.raises(UserError):
         last.get("http://a")
     last.remember("http://a", "r1")
     assert last.get("http://a") == "r1"
+
+
+def test_where_nothing_can_be_kept_nothing_fails(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    LastRun(tmp_path / "file" / "last-runs").remember("http://a", "r1")

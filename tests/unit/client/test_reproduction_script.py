@@ -20,13 +20,16 @@ def attempt(job: str = "a") -> CommandAttempt:
 @given(WORDS, st.text(st.characters(min_codepoint=1, exclude_categories=["Cs"]), max_size=8))
 def test_words_and_values_come_through_the_shell_as_they_are(words: list[str], value: str) -> None:
     job = CommandJob(name="a\nb", command=("printf", "%s\\0", *words), environment={"X": value})
-    text = script(job, attempt()).replace('cd "$(dirname "$0")/tree" || exit 1', ":")
+    text = script(job, attempt()).replace('cd -- "$(dirname -- "$0")"/tree || exit 1', ":")
     printed = subprocess.run(["/bin/sh"], input=text.encode(), capture_output=True, check=True).stdout
     assert printed.decode().split("\0")[:-1] == words
     told = subprocess.run(
-        ["/bin/sh", "-s", "printenv", "X", "OUTSPREAD_ATTEMPT"], input=text.encode(), capture_output=True, check=True
+        ["/bin/sh", "-s", "printenv", "X", "OUTSPREAD_ATTEMPT", "OUTSPREAD_RUN"],
+        input=text.encode(),
+        capture_output=True,
+        check=True,
     )
-    assert told.stdout.decode() == f"{value}\n2\n"
+    assert told.stdout.decode() == f"{value}\nrun-1.7.2\nrun-1\n"
 
 
 @given(st.text(max_size=300))
