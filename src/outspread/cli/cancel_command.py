@@ -2,7 +2,8 @@
 
 import click
 
-from outspread.cli.controller_options import Visitor, controller_options, in_loop, write_out
+from outspread.cli.controller_options import Visitor, controller_options, in_loop
+from outspread.cli.write_answer import write_out
 
 
 @click.command()

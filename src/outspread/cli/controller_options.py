@@ -1,7 +1,6 @@
 """Which controller a command speaks with, and how it is let in."""
 
 import os
-import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -84,21 +83,6 @@ def in_loop(work: Coroutine[Any, Any, _T]) -> _T:
     import asyncio
 
     return asyncio.run(work)
-
-
-def write_out(text: str) -> None:
-    """Print a line at once, for whoever reads in a pipe."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
-
-
-def write_json(value: object) -> None:
-    """Print a value as JSON, laid out for people."""
-    import msgspec
-
-    from outspread.cli.json_lines import valid_json
-
-    write_out(msgspec.json.format(valid_json(value), indent=2).decode())
 
 
 def read_token(token_file: str | None) -> str:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from outspread.cli.controller_options import Visitor, controller_options, in_loop, write_out
+from outspread.cli.controller_options import Visitor, controller_options, in_loop
+from outspread.cli.write_answer import write_out
 
 
 @click.command()

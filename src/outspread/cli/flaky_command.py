@@ -1,10 +1,12 @@
 """``outspread flaky``: jobs that pass only now and then."""
 
+import sys
 import time
 
 import click
 
-from outspread.cli.controller_options import Visitor, controller_options, in_loop, write_json, write_out
+from outspread.cli.controller_options import Visitor, controller_options, in_loop
+from outspread.cli.write_answer import write_answer
 
 
 @click.command()
@@ -22,10 +24,9 @@ def command(project: str | None, days: int, number: int, as_json: bool, url: str
     async def show() -> None:
         async with visitor.controller() as controller:
             jobs = await controller.flaky_jobs(project=project, since=time.time() - days * 86400, limit=number)
-        if as_json:
-            write_json(jobs)
-        else:
-            for line in flaky_rows(jobs):
-                write_out(line)
+        if not jobs and not as_json:
+            print("no job was flaky", file=sys.stderr)
+            return
+        write_answer(jobs, flaky_rows(jobs), as_json=as_json)
 
     in_loop(show())

@@ -18,10 +18,43 @@ if TYPE_CHECKING:
 @click.option("--attempt", type=click.IntRange(1, 1_000_000), help="With --log: of this attempt instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("-C", "--directory", default=".", type=click.Path(exists=True, file_okay=False), help="Start in this directory.")
+@click.option("--controller", "url", metavar="URL", help="Show runs of this controller instead: yours, with --all everybody's.")
+@click.option(
+    "--token-file", type=click.Path(exists=True, dir_okay=False), help="With --controller: read the token from this file."
+)
+@click.option("--job", "key", metavar="JOB", help="With --controller: show this job in earlier runs.")
+@click.option("--project", help="With --job: of this project; the directory's name unless told.")
 def command(
-    run: str | None, every_project: bool, number: int, job: str | None, attempt: int | None, as_json: bool, directory: str
+    run: str | None,
+    every_project: bool,
+    number: int,
+    job: str | None,
+    attempt: int | None,
+    as_json: bool,
+    directory: str,
+    url: str | None,
+    token_file: str | None,
+    key: str | None,
+    project: str | None,
 ) -> None:
     """Show the latest runs, or what became of the jobs of one RUN, given by the beginning of its id."""
+    if url is not None:
+        from outspread.cli.controller_history import ControllerHistory
+
+        history = ControllerHistory(url, token_file, as_json=as_json)
+        if key is not None:
+            history.show_job(key, project or Path(directory).resolve().name, number)
+        elif run is None and job is not None:
+            raise click.UsageError("--log needs a RUN")
+        elif run is None:
+            history.show_runs(number, everybodys=every_project)
+        elif job is None:
+            history.show_run(run)
+        else:
+            history.show_log(run, job, attempt)
+        return
+    if key is not None or project is not None or token_file is not None:
+        raise click.UsageError("--job, --project and --token-file need a --controller")
     if run is None:
         if job is not None:
             raise click.UsageError("--log needs a RUN")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-from outspread.cli.controller_options import Visitor, controller_options, in_loop, write_out
+from outspread.cli.controller_options import Visitor, controller_options, in_loop
+from outspread.cli.write_answer import write_out
 
 _KILLED = 128  # and the signal, as a shell says it
 

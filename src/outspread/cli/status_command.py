@@ -1,10 +1,9 @@
 """``outspread status``: how a run of a controller stands."""
 
-from collections.abc import Iterable
-
 import click
 
-from outspread.cli.controller_options import Visitor, controller_options, in_loop, write_json, write_out
+from outspread.cli.controller_options import Visitor, controller_options, in_loop
+from outspread.cli.write_answer import write_answer
 
 
 @click.command()
@@ -38,21 +37,13 @@ def command(
         async with visitor.controller() as controller:
             if all_runs:
                 runs = await controller.command_runs(limit=number)
-                _print({"runs": runs}, run_rows(runs), as_json=as_json)
+                write_answer({"runs": runs}, run_rows(runs), as_json=as_json)
                 return
             status = (await controller.progress(visitor.run_id(run))).status
             jobs = [job async for job in all_jobs(controller, status.run_id)] if with_jobs or only_failed else []
             if only_failed:
                 jobs = [job for job in jobs if job.outcome not in (None, Outcome.PASSED)]
             lines = [*status_lines(status), *(job_rows(jobs) if jobs else ())]
-            _print({"run": status, "jobs": jobs} if with_jobs or only_failed else {"run": status}, lines, as_json=as_json)
+            write_answer({"run": status, "jobs": jobs} if with_jobs or only_failed else {"run": status}, lines, as_json=as_json)
 
     in_loop(show())
-
-
-def _print(value: object, lines: Iterable[str], *, as_json: bool) -> None:
-    if as_json:
-        write_json(value)
-    else:
-        for line in lines:
-            write_out(line)

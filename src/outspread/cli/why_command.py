@@ -2,7 +2,8 @@
 
 import click
 
-from outspread.cli.controller_options import Visitor, controller_options, in_loop, write_json, write_out
+from outspread.cli.controller_options import Visitor, controller_options, in_loop
+from outspread.cli.write_answer import write_answer
 
 
 @click.command()
@@ -20,10 +21,6 @@ def command(job: str, run: str | None, as_json: bool, url: str, token_file: str 
     async def show() -> None:
         async with visitor.controller() as controller:
             found = await find_job(controller, job, in_run=lambda: visitor.run_id(run))
-        if as_json:
-            write_json(found)
-        else:
-            for line in why_lines(found):
-                write_out(line)
+        write_answer(found, why_lines(found), as_json=as_json)
 
     in_loop(show())

@@ -1,9 +1,12 @@
 """``outspread workers``: who works, and who is on hold."""
 
+import sys
+
 import click
 
-from outspread.cli.controller_options import Visitor, controller_options, in_loop, write_json, write_out
+from outspread.cli.controller_options import Visitor, controller_options, in_loop
 from outspread.cli.span_of_time import SpanOfTime
+from outspread.cli.write_answer import write_answer
 
 
 @click.command()
@@ -30,10 +33,9 @@ def command(
             if hold is not None or release is not None:
                 await controller.hold_worker(hold or release or "", reason=reason, for_s=for_s if hold is not None else 0.0)
             workers = await controller.workers()
-        if as_json:
-            write_json(workers)
-        else:
-            for line in worker_rows(workers):
-                write_out(line)
+        if not workers and not as_json:
+            print("no workers have spoken with this controller yet", file=sys.stderr)
+            return
+        write_answer(workers, worker_rows(workers), as_json=as_json)
 
     in_loop(show())

@@ -35,12 +35,17 @@ async def find_job(port: CommandPort, name: str, *, in_run: Callable[[], str]) -
 async def find_attempt(port: CommandPort, name: str, *, in_run: Callable[[], str]) -> CommandAttempt:
     """Return the attempt that ``name`` names, or the last one of the job that it names; NotFoundError if there is none."""
     job = await find_job(port, name, in_run=in_run)
-    attempts = job.attempts
     found = _ID.fullmatch(name)
-    if found is not None and found["attempt"] and job.name != name:
-        attempts = tuple(attempt for attempt in job.attempts if attempt.attempt == int(found["attempt"]))
+    is_id = found is not None and job.name != name
+    return attempt_of(job, int(found["attempt"]) if found is not None and is_id and found["attempt"] else None)
+
+
+def attempt_of(job: CommandJobStatus, number: int | None) -> CommandAttempt:
+    """Return the attempt of this number, or the last one; NotFoundError if there is none."""
+    attempts = [attempt for attempt in job.attempts if number in (None, attempt.attempt)]
     if not attempts:
-        raise NotFoundError(f"cannot find an attempt of {job.name}: {job.waiting or job.reason or 'none has begun'}")
+        which = "an attempt" if number is None else f"attempt {number}"
+        raise NotFoundError(f"cannot find {which} of {job.name}: {job.waiting or job.reason or 'it has not begun'}")
     return attempts[-1]
 
 
