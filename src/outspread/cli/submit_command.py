@@ -114,6 +114,9 @@ async def _submit_and_watch(
         watch.say(f"{directory}: {upload.files} files; {sent} to send")
 
     async with visitor.controller() as controller:
+        workers = await controller.workers()  # first of all: whether there is a controller should be known before an upload
+        if not any(worker.connected for worker in workers):
+            watch.say("no worker is connected to this controller now: jobs will wait for one")
         async with visitor.store() as store:
             digests = await upload_inputs(
                 store,
