@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from outspread.cli.controller_options import Visitor, controller_options, in_loop
+from outspread.cli.controller_options import SECRET_VARIABLES, Visitor, controller_options, in_loop
 from outspread.cli.write_answer import write_out
 
 _KILLED = 128  # and the signal, as a shell says it
@@ -50,13 +50,16 @@ def command(attempt: str, directory: Path | None, run_it: bool, open_shell: bool
 
     script = in_loop(make())
     if run_it:
-        return _ended(subprocess.run([script], check=False).returncode)
+        return _ended_as(str(script))
     if open_shell:
-        return _ended(subprocess.run([script, os.environ.get("SHELL", "/bin/sh")], check=False).returncode)
+        return _ended_as(str(script), os.environ.get("SHELL", "/bin/sh"))
     shown = shlex.quote(str(script))
     write_out(f"{shown} runs the command; {shown} sh opens a shell where it starts")
     return 0
 
 
-def _ended(code: int) -> int:
+def _ended_as(*words: str) -> int:
+    """Run a command; return the exit code that tells how it ended."""
+    environment = {name: value for name, value in os.environ.items() if name not in SECRET_VARIABLES}
+    code = subprocess.run(words, env=environment, check=False).returncode
     return code if code >= 0 else _KILLED - code

@@ -416,4 +416,4 @@ def test_a_token_comes_from_a_file(call: Call, here: Path, content: bytes) -> No
     (here / "token").write_bytes(content)
     ended = call("workers", "--token-file", "token")
     assert ended.code == (0 if not content else 1)
-    assert ended.err == ("" if not content else "error: cannot read the token in token: there is something else in it\n")
+    assert ended.err == ("" if not content else "error: cannot read the token from token: it holds none\n")

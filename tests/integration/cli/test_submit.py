@@ -38,6 +38,17 @@ class Farm:
         assert check is None or ended.returncode == check, f"{ended.returncode}: {ended.stdout}{ended.stderr}"
         return ended
 
+    def begin(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Begin a command in the project."""
+        return subprocess.Popen(
+            [PROGRAMS / "outspread", *arguments],
+            cwd=self.project,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, str]]]:
@@ -69,7 +80,7 @@ def farm(served: tuple[str, dict[str, str]], tmp_path: Path) -> Farm:
 
 
 def run_id(output: str) -> str:
-    found = re.search(r"^run (\S+): \d+ jobs", output, re.MULTILINE)
+    found = re.search(r"^run (\S+): \d+ jobs?$", output, re.MULTILINE)
     assert found is not None, output
     return found[1]
 
@@ -84,8 +95,7 @@ def test_each_file_of_a_suite_is_a_job(farm: Farm) -> None:
     words = ["--each", "tests/*.sh", "--name", "suite", "--junit", "report.xml"]
     submitted = farm.outspread("submit", *words, "--", "sh", "{}", check=FAILED)
     run = run_id(submitted.stdout)
-    assert f"failed: tests/bad.sh ({run}.0.1," in submitted.stdout
-    assert "    it broke\n" in submitted.stdout
+    assert re.search(r"^FAILED     tests/bad.sh  \S+ on \S+  exit code 3\n  \| it broke$", submitted.stdout, re.MULTILINE)
     assert "2 passed, 1 failed" in submitted.stdout
     suite = ET.parse(farm.project / "report.xml").getroot()[0]
     assert (suite.attrib["tests"], suite.attrib["failures"]) == ("3", "1")
@@ -95,15 +105,15 @@ def test_each_file_of_a_suite_is_a_job(farm: Farm) -> None:
     assert farm.outspread("logs", "tests/good.sh", check=0).stdout == "the data\n"
     assert farm.outspread("logs", f"{run}.0", check=0).stdout == "it broke\n"
     assert farm.outspread("logs", "-f", f"{run}.0.1", check=0).stdout == "it broke\n"
-    assert "3: 0 queued, 0 running, 2 passed, 1 failed" in farm.outspread("status", check=0).stdout
+    assert "3 jobs: 2 passed, 1 failed" in farm.outspread("status", check=0).stdout
     listed = farm.outspread("status", "--failed", check=0).stdout
     assert "tests/bad.sh" in listed
     assert "tests/good.sh" not in listed
     assert run in farm.outspread("status", "--all", check=0).stdout
     assert "is done: failed" in farm.outspread("why", "tests/bad.sh", check=0).stdout
-    assert farm.outspread("watch", check=FAILED).stdout.count("failed: tests/bad.sh") == 1
+    assert farm.outspread("watch", check=FAILED).stdout.count("FAILED     tests/bad.sh") == 1
     again = farm.outspread("rerun", "--failed", check=FAILED).stdout
-    assert re.search(rf"^run \S+: 1 jobs of run {run}", again, re.MULTILINE)
+    assert re.search(rf"^run \S+: 1 job of run {run}$", again, re.MULTILINE)
 
 
 def test_inputs_are_read_only_outputs_are_kept_and_fetched(farm: Farm) -> None:
@@ -132,8 +142,7 @@ def test_an_attempt_is_reproduced_here(farm: Farm) -> None:
     submitted = farm.outspread("submit", "-i", ".", "-e", "WHAT=it's", "--", "sh", "-c", script, check=FAILED)
     attempt = f"{run_id(submitted.stdout)}.0.1"
     told = farm.outspread("reproduce", attempt, check=0).stdout
-    script_file = farm.project / attempt / "run"
-    assert str(script_file) in told
+    assert str(farm.project / "00000.1.sh_-c_cat_data_echo_WHAT_exit_7/run") in told
     assert farm.outspread("reproduce", attempt, check=1).stderr.startswith("error: cannot reproduce into")
     ran = farm.outspread("reproduce", attempt, "-d", "elsewhere", "--run", check=7)
     assert ran.stdout == "the data\nit's\n"
@@ -142,12 +151,13 @@ def test_an_attempt_is_reproduced_here(farm: Farm) -> None:
 
 def test_lines_and_documents_and_json(farm: Farm) -> None:
     ended = farm.outspread("submit", "--json", "-", stdin="echo a | cat\n# no\nexit 1\n", check=FAILED)
-    *attempts, run = [json.loads(line) for line in ended.stdout.splitlines()]
-    assert sorted((attempt["kind"], attempt["job"], attempt["outcome"]) for attempt in attempts) == [
-        ("attempt", "echo a | cat", "passed"),
-        ("attempt", "exit 1", "failed"),
+    submitted, *attempts, summary = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert (submitted["event"], submitted["state"]) == ("run-submitted", "running")
+    assert sorted((attempt["event"], attempt["job"], attempt["outcome"]) for attempt in attempts) == [
+        ("attempt-finished", "echo a | cat", "passed"),
+        ("attempt-finished", "exit 1", "failed"),
     ]
-    assert (run["kind"], run["counts"]["passed"], run["counts"]["failed"]) == ("run", 1, 1)
+    assert (summary["event"], summary["counts"]["passed"], summary["counts"]["failed"]) == ("summary", 1, 1)
     (farm.project / "in").mkdir()
     (farm.project / "in/f").write_text("1")
     jobs = [{"name": "one", "command": ["cat", "f"], "inputs": "in"}, {"name": "two", "command": ["true"]}]
@@ -172,8 +182,11 @@ def test_flaky_jobs_are_found(farm: Farm, tmp_path: Path) -> None:
     submitted = farm.outspread("submit", "--retries", "1", "--project", "p", "--", "sh", "-c", script, check=PASSED)
     assert "1 of them flaky" in submitted.stdout
     assert "(1 retries)" in submitted.stdout or "1 passed" in submitted.stdout
-    (row,) = [line for line in farm.outspread("flaky", "--project", "p", check=0).stdout.splitlines() if str(mark)[-20:] in line]
+    (_, row) = farm.outspread("flaky", "--project", "p", check=0).stdout.splitlines()
     assert row.split()[:3] == ["1", "1", "p"]
+    (key,) = [flaky["key"] for flaky in json.loads(farm.outspread("flaky", "--project", "p", "--json", check=0).stdout)]
+    history = farm.outspread("history", "--controller", farm.url, "--job", key, "--project", "p", check=0).stdout
+    assert [line.split()[3] for line in history.splitlines()[1:]] == ["passed", "failed"]
 
 
 def test_workers_are_listed_and_held(farm: Farm) -> None:
@@ -190,7 +203,7 @@ def test_workers_are_listed_and_held(farm: Farm) -> None:
     ("arguments", "code", "message"),
     [
         (["submit"], 2, "give a command"),
-        (["submit", "--each", "*.nothing", "--", "x", "{}"], 1, "no file in"),
+        (["submit", "--each", "*.nothing", "--", "x", "{}"], 1, "cannot make a job of each file"),
         (["submit", "-e", "1", "--", "x"], 2, "NAME=VALUE"),
         (["submit", "-f", "jobs.json"], 1, r"$.jobs[0]"),
         (["submit", "--retries", "1000", "--", "x"], 2, "1000"),
@@ -205,3 +218,36 @@ def test_what_cannot_be_is_said_in_one_line(farm: Farm, arguments: list[str], co
     ended = farm.outspread(*arguments, check=code)
     assert message in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_ctrl_c_leaves_the_run_alone(farm: Farm) -> None:
+    with farm.begin("submit", "--", "sleep", "300") as watching:
+        assert watching.stdout is not None
+        run = watching.stdout.readline().split()[1].rstrip(":")
+        watching.send_signal(signal.SIGINT)
+        _, errors = watching.communicate(timeout=60)
+    assert watching.returncode == 130
+    assert f"the run goes on: outspread watch {run} shows it" in errors
+    assert json.loads(farm.outspread("status", "--json", check=0).stdout)["run"]["state"] == "running"
+    farm.outspread("cancel", check=0)
+    assert f"run {run} cancelled (by " in farm.outspread("watch", run, check=FAILED).stdout
+
+
+def test_a_log_is_followed_while_it_is_printed(farm: Farm) -> None:
+    script = 'echo one; until [ -e "$MARK" ]; do sleep 0.05; done; echo two'
+    mark = farm.project / "mark"
+    farm.outspread("submit", "--no-wait", "-e", f"MARK={mark}", "--", "sh", "-c", script, check=0)
+    with farm.begin("logs", "-f", "sh") as following:
+        assert following.stdout is not None
+        assert following.stdout.readline() == "one\n"
+        mark.touch()
+        assert following.communicate(timeout=60)[0] == "two\n"
+    assert following.returncode == 0
+    farm.outspread("watch", check=PASSED)
+
+
+def test_what_runs_again_is_what_was_uploaded(farm: Farm) -> None:
+    (farm.project / "verdict").write_text("false")
+    farm.outspread("submit", "-i", ".", "--", "sh", "verdict", check=FAILED)
+    (farm.project / "verdict").write_text("true")
+    farm.outspread("rerun", "--failed", check=FAILED)
