@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from outspread.controller.command_values import (
     CommandNews,
     CommandOrders,
     CommandRun,
+    LogPart,
     StopReason,
 )
 from outspread.controller.exchange_values import Exchange
@@ -126,6 +128,30 @@ def test_a_run_from_submission_to_its_log(controller: Open) -> None:
             assert [flaky.key for flaky in await farm.flaky_jobs()] == ["a"]
             assert len(await farm.job_history("p", "a")) == 2
             assert [run.run_id for run in await farm.command_runs()] == ["r1"]
+
+    asyncio.run(scenario())
+
+
+def test_what_is_printed_while_the_log_is_read_is_not_waited_for(controller: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario() -> None:
+        async with controller() as farm:
+            ann = Caller()
+            await farm.submit_commands(CommandRun("r1", "me", jobs("a")))
+            (claim,) = (await ann.call(farm)).claims
+            await ann.call(farm, begun=(claim.fence,))
+            read, written = FarmLedger.read, False
+
+            async def read_and_then_write(ledger: FarmLedger, question: Any) -> Any:
+                nonlocal written
+                answer = await read(ledger, question)
+                if isinstance(answer, LogPart) and not written:
+                    written = True
+                    await ann.call(farm, pieces=(AttemptLogPiece(claim.fence, 0, b"one\n"),))
+                return answer
+
+            monkeypatch.setattr(FarmLedger, "read", read_and_then_write)
+            async with asyncio.timeout(10):
+                assert (await farm.log_part("r1.0.1", wait_s=30)).data == b"one\n"
 
     asyncio.run(scenario())
 

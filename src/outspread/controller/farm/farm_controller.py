@@ -188,7 +188,7 @@ class FarmController:
             state = self._scheduler.runs.get(run_id)
             if state is None or state.places > cursor:
                 break
-            if not await self._wait_for_news(deadline):
+            if not await self._wait_for(self._next_news(), deadline):
                 break
         # The status is taken first: what it counts as ended is then among the attempts, or there is more.
         status = state.status() if state is not None else None
@@ -246,12 +246,13 @@ class FarmController:
             goes_on = self._scheduler.watch_log(attempt_id, now=self._monotonic()) if wait_s else False
             if goes_on:
                 self._serve_polls(reluctantly=False)
+            news = self._next_news()  # before the log is read: what is written meanwhile is news, too
             part = await self._ledger.read(
                 lambda connection, logs: farm_reader.read_log_part(
                     connection, logs, known, number, attempt, offset=max(0, offset), limit=limit
                 )
             )
-            if part.data or part.ended or not await self._wait_for_news(deadline):
+            if part.data or part.ended or not await self._wait_for(news, deadline):
                 return part
 
     async def needed_trees(self) -> set[str]:
@@ -436,15 +437,19 @@ class FarmController:
         if self._news is not None and not self._news.done():
             self._news.set_result(None)
 
-    async def _wait_for_news(self, deadline: float) -> bool:
+    def _next_news(self) -> "asyncio.Future[None]":
+        """Return what is done as soon as something changes from now on."""
+        if self._news is None or self._news.done():
+            self._news = asyncio.get_running_loop().create_future()
+        return self._news
+
+    async def _wait_for(self, news: "asyncio.Future[None]", deadline: float) -> bool:
         """Wait until something changed; False when the deadline came first, or the controller stops."""
         left_s = deadline - self._monotonic()
         if left_s <= 0 or self._stopping:
             return False
-        if self._news is None or self._news.done():
-            self._news = asyncio.get_running_loop().create_future()
-        await asyncio.wait([self._news], timeout=left_s)
-        if self._news.done():
+        await asyncio.wait([news], timeout=left_s)
+        if news.done():
             with contextlib.suppress(RecordError):
                 await self._ledger.settle()
             return True
