@@ -38,6 +38,8 @@ _FETCHES_AT_ONCE: Final = 4
 _BEGUN_WITHIN_S: Final = 0.1
 _PRINTED_WITHIN_S: Final = 1.0
 _PRINTED_AT_ONCE_BYTES: Final = 256 * 1024
+#: Ends are told together while there is work enough at hand: no slot waits for the answer then.
+_ENDED_WITHIN_S: Final = 0.02
 #: How much the last command counts in what the next one is expected to take.
 _LATEST_COUNTS: Final = 0.2
 
@@ -378,7 +380,8 @@ class AttemptCarrier:
 
     def _tell_end(self, attempt: AttemptInHand, end: AttemptEnd) -> None:
         self._tell_log(attempt, _PRINTED_WITHIN_S)
-        self._tell(msgspec.structs.replace(end, pieces=attempt.pieces) if attempt.pieces else end, 0.0)
+        within_s = _ENDED_WITHIN_S if len(self._attempts) > 2 * self._options.slots else 0.0
+        self._tell(msgspec.structs.replace(end, pieces=attempt.pieces) if attempt.pieces else end, within_s)
         if _log.isEnabledFor(logging.INFO):
             told = {"attempt": attempt.attempt_id, "job": attempt.job.name, "outcome": str(end.outcome), "reason": end.reason}
             _log.info("attempt ended", extra={**told, "run_s": round(end.run_s, 3)})
