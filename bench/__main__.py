@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from bench.command_jobs import command_jobs
+from bench.containers import containers
 from bench.emulated_machine import emulated_machine
 from bench.farm import farm
 from bench.listing import listing
@@ -31,6 +32,7 @@ def main() -> int:
         "sandbox": ("A sandbox by itself", sandbox_shell),
         "ssh": ("A machine over SSH by itself", ssh_shell),
         "session": ("A session over SSH, beside Spread's", lambda: session(bin_dir)),
+        "lxd": ("Containers of LXD", lambda: containers(bin_dir)),
         "qemu": ("An emulated machine", lambda: emulated_machine(bin_dir)),
         "farm": ("A farm of one host", lambda: farm(bin_dir)),
         "scheduling": ("The order of a farm, in simulated time", scheduling),

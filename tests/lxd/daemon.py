@@ -59,7 +59,7 @@ class LxdDaemon:
 
     def lxc(self, *arguments: str, check: bool = True) -> str:
         """Run the ``lxc`` program beside the daemon and return what it prints."""
-        return self._inside("lxc", *arguments, check=check)
+        return self.inside("lxc", *arguments, check=check)
 
     @contextlib.contextmanager
     def as_remote(self, name: str, client: Path) -> Iterator[dict[str, str]]:
@@ -70,10 +70,14 @@ class LxdDaemon:
             self.lxc("config", "set", "core.trust_password", "trusted")
             try:
                 words = ("remote", "add", name, f"https://{address}", "--accept-certificate", "--password", "trusted")
-                self._inside("lxc", *words, environment={"LXD_CONF": str(client)})
+                self.inside("lxc", *words, environment={"LXD_CONF": str(client)})
                 yield {"LXD_CONF": str(client), "LXD_DIR": "/nowhere"}
             finally:
                 self.lxc("config", "unset", "core.https_address")
+
+    def delete(self, name: str) -> None:
+        """Stop and delete an instance, if it is there."""
+        self.lxc("delete", "-f", name, check=False)
 
     def instances(self) -> list[str]:
         return self.lxc("list", "--format=csv", "-c", "n").split()
@@ -98,8 +102,8 @@ class LxdDaemon:
                 stderr=said,
                 start_new_session=True,
             )
-        self._inside("lxd", "waitready", f"--timeout={_UP_WITHIN_S:.0f}")
-        self._inside("lxd", "init", "--preseed", stdin=(_HERE / "preseed.yaml").read_text())
+        self.inside("lxd", "waitready", f"--timeout={_UP_WITHIN_S:.0f}")
+        self.inside("lxd", "init", "--preseed", stdin=(_HERE / "preseed.yaml").read_text())
         for root, name in (("root", IMAGE), ("root-python", IMAGE_WITH_PYTHON)):
             self.lxc("image", "import", str(images / "meta.tar"), str(images / f"{root}.tar.zst"), "--alias", name)
 
@@ -111,9 +115,10 @@ class LxdDaemon:
     def _enter(self) -> list[str]:
         return ["nsenter", "-t", str(self._init_pid()), "-m", "-n", "-p", "--"]
 
-    def _inside(
+    def inside(
         self, *command: str, stdin: str = "", check: bool = True, environment: Mapping[str, str] = MappingProxyType({})
     ) -> str:
+        """Run a program beside the daemon and return what it prints; with ``check`` RuntimeError when it fails."""
         ended = subprocess.run(
             [*self._enter(), *command],
             env={**os.environ, **self.environment, **environment},
@@ -130,9 +135,9 @@ class LxdDaemon:
         """End it with all that it has. Idempotent."""
         if self._daemon is not None and self._daemon.poll() is None:
             for name in self.instances():
-                self.lxc("delete", "-f", name, check=False)
+                self.delete(name)
             # it may wait for ever for an operation whose terminal something had when its instance went
-            self._inside("lxd", "shutdown", f"--timeout={_DOWN_WITHIN_S}", check=False)
+            self.inside("lxd", "shutdown", f"--timeout={_DOWN_WITHIN_S}", check=False)
             try:
                 self._daemon.wait(timeout=_DOWN_WITHIN_S)
             except subprocess.TimeoutExpired:
