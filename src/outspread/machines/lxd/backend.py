@@ -109,7 +109,8 @@ async def _tagged(name: str, server: Server) -> list[Machine]:
     async with LxdApi(server) as api:
         instances: list[Json] = await api.get("/1.0/instances?recursion=2")
     machines = [_machine_of(instance, name) for instance in instances if instance_names.MACHINE_TAG in instance["config"]]
-    return [machine for machine in machines if machine.label == _name(machine)]  # a copy that somebody made is theirs
+    # a copy that somebody made is theirs
+    return [one for one in machines if one.label == instance_names.instance_name(one.machine_id, one.system)]
 
 
 def _server_of(machine: Machine) -> Server:

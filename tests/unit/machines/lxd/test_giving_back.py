@@ -217,16 +217,17 @@ def test_an_instance_without_the_tag_is_left_alone(make_server: MakeServer, tags
     run(main())
 
 
-def test_a_copy_of_an_instance_has_its_tags_and_is_not_ours(make_server: MakeServer) -> None:
+@pytest.mark.parametrize("copy", ["kept-by-somebody", "spread-3-debian-12"])
+def test_a_copy_of_an_instance_has_its_tags_and_is_not_ours(make_server: MakeServer, copy: str) -> None:
     async def main() -> None:
         server = make_server()
         tags = {MACHINE_TAG: REQUEST.machine_id, "user.outspread.system": SYSTEM.name}
-        server.add("kept-by-somebody", tags)
+        server.add(copy, tags)
         assert await LxdBackend().existing() == []
         server.add(own_name(), tags)
         (machine,) = await LxdBackend().existing()
         await LxdBackend().discard(machine)
-        assert list(server.instances) == ["kept-by-somebody"]
+        assert list(server.instances) == [copy]
 
     run(main())
 
