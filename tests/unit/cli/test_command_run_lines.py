@@ -21,7 +21,7 @@ FAILED = CommandAttempt("r1.0.1", "a", 0, 1, "ann", Outcome.FAILED, run_s=2.0, r
 BOMB = "\x1b]0;owned\x07\x9b2J\nname"
 
 
-def run(state: str = "done", **counts: int) -> CommandRunStatus:
+def run(state: str = "done", /, **counts: int) -> CommandRunStatus:
     return CommandRunStatus("r1", "nightly", "me", "p", state, JobCounts(**counts), submitted_at=0.0, finished_at=3.0)
 
 
