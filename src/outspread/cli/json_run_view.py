@@ -1,6 +1,6 @@
 """A run of command jobs as JSON Lines: one object for each attempt that ended, and one of what the run came to.
 
-``event`` is ``attempt-finished`` with the members of ``CommandAttempt``, and in the end ``summary`` with those of
+``event`` is ``attempt-ended`` with the members of ``CommandAttempt``, and in the end ``run-ended`` with those of
 ``CommandRunStatus`` and ``passed``. Members may be added later, never renamed.
 """
 
@@ -26,13 +26,13 @@ class JsonRunView:
         self._line({"event": "run-submitted", **msgspec.to_builtins(status)})
 
     def ended(self, attempt: CommandAttempt, log: bytes) -> None:
-        self._line({"event": "attempt-finished", **msgspec.to_builtins(attempt)})
+        self._line({"event": "attempt-ended", **msgspec.to_builtins(attempt)})
 
     def stands(self, status: CommandRunStatus) -> None:
         """Say nothing: attempts tell it."""
 
     def finish(self, status: CommandRunStatus) -> None:
-        self._line({"event": "summary", "passed": exit_code(status) == PASSED, **msgspec.to_builtins(status)})
+        self._line({"event": "run-ended", "passed": exit_code(status) == PASSED, **msgspec.to_builtins(status)})
 
     def close(self) -> None:
         """Do nothing: each line was whole."""

@@ -240,7 +240,7 @@ def test_the_same_run_twice_is_one_run(call: Call, port: MemoryPort) -> None:
 def test_reports_for_programs(call: Call, here: Path) -> None:
     ended = call("submit", "--json", "--junit", "report.xml", "--run-id", "r1", "--repeat", "2", "--", "flaky")
     lines = [json.loads(line) for line in ended.out.splitlines()]
-    assert [line["event"] for line in lines] == ["run-submitted", *["attempt-finished"] * 4, "summary"]
+    assert [line["event"] for line in lines] == ["run-submitted", *["attempt-ended"] * 4, "run-ended"]
     assert (lines[-1]["passed"], lines[-1]["counts"]["flaky"], ended.code) == (True, 2, 0)
     suites = ET.parse(here / "report.xml").getroot()
     assert suites.attrib["tests"] == "2"

@@ -154,10 +154,10 @@ def test_lines_and_documents_and_json(farm: Farm) -> None:
     submitted, *attempts, summary = [json.loads(line) for line in ended.stdout.splitlines()]
     assert (submitted["event"], submitted["state"]) == ("run-submitted", "running")
     assert sorted((attempt["event"], attempt["job"], attempt["outcome"]) for attempt in attempts) == [
-        ("attempt-finished", "echo a | cat", "passed"),
-        ("attempt-finished", "exit 1", "failed"),
+        ("attempt-ended", "echo a | cat", "passed"),
+        ("attempt-ended", "exit 1", "failed"),
     ]
-    assert (summary["event"], summary["counts"]["passed"], summary["counts"]["failed"]) == ("summary", 1, 1)
+    assert (summary["event"], summary["counts"]["passed"], summary["counts"]["failed"]) == ("run-ended", 1, 1)
     (farm.project / "in").mkdir()
     (farm.project / "in/f").write_text("1")
     jobs = [{"name": "one", "command": ["cat", "f"], "inputs": "in"}, {"name": "two", "command": ["true"]}]

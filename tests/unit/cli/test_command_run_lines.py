@@ -21,8 +21,8 @@ FAILED = CommandAttempt("r1.0.1", "a", 0, 1, "ann", Outcome.FAILED, run_s=2.0, r
 BOMB = "\x1b]0;owned\x07\x9b2J\nname"
 
 
-def run(state: str = "done", /, **counts: int) -> CommandRunStatus:
-    return CommandRunStatus("r1", "nightly", "me", "p", state, JobCounts(**counts), submitted_at=0.0, finished_at=3.0)
+def run(**counts: int) -> CommandRunStatus:
+    return CommandRunStatus("r1", "nightly", "me", "p", "done", JobCounts(**counts), submitted_at=0.0, finished_at=3.0)
 
 
 def job(state: JobState = JobState.DONE, outcome: Outcome | None = Outcome.FAILED, **more: object) -> CommandJobStatus:
@@ -82,12 +82,12 @@ def test_the_summary_names_what_did_not_pass_and_what_to_do() -> None:
         "run r1 done after 3.0s: 1 passed, 2 failed, 1 lost, 1 of them flaky",
         "again: outspread rerun --failed r1",
     ]
-    cancelled = replace(run("cancelled", total=1, cancelled=1), cancel_reason="by me")
+    cancelled = replace(run(total=1, cancelled=1), state="cancelled", cancel_reason="by me")
     assert list(summary_lines(cancelled, [])) == ["", "run r1 cancelled (by me) after 3.0s: 1 cancelled"]
 
 
 def test_how_a_run_stands_in_full() -> None:
-    going = replace(run("running", total=5, queued=2, running=1, passed=2), work_left_s=90.0)
+    going = replace(run(total=5, queued=2, running=1, passed=2), state="running", work_left_s=90.0)
     assert list(status_lines(going)) == [
         "run r1, p, nightly, by me, 1970-01-01 00:00, running",
         "5 jobs: 2 queued, 1 running, 2 passed",
@@ -120,7 +120,7 @@ def test_tables_have_a_line_for_each() -> None:
 
 def test_nothing_that_strangers_wrote_can_harm_a_terminal() -> None:
     attempt = replace(FAILED, job=BOMB, worker=BOMB, reason=BOMB)
-    status = replace(run("cancelled", total=2, failed=2), name=BOMB, owner=BOMB, project=BOMB, cancel_reason=BOMB)
+    status = replace(run(total=2, failed=2), name=BOMB, owner=BOMB, project=BOMB, cancel_reason=BOMB)
     waiting = replace(job(), name=BOMB, reason=BOMB, waiting=BOMB, attempts=(attempt,))
     lines = [
         *failure_lines(attempt, BOMB.encode()),

@@ -46,7 +46,9 @@ def imported_by(module: str, *arguments: str, cwd: Path) -> set[str]:
 HEAVY = {"asyncio", "rich", "sqlalchemy", "alembic", "sqlite3", "importlib_metadata", "email"}
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["run", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], *([name, "--help"] for name in ("run", "submit", "watch", "history", "workers"))]
+)
 def test_help_needs_nothing_but_click(arguments: list[str], tmp_path: Path) -> None:
     imported = imported_by("main", *arguments, cwd=tmp_path)
     assert "click" in imported
