@@ -1,6 +1,7 @@
 """Runs that are stopped: by Ctrl-C, by SIGTERM, by kill -9. Nothing of them is left, and what is known is kept."""
 
 import json
+import re
 import signal
 import sys
 import time
@@ -46,8 +47,11 @@ def leftovers() -> list[str]:
     """Return the control groups of sandboxes of ours, and of those whose keeper is dead."""
     found = []
     for path in Path("/sys/fs/cgroup").glob("**/outspread-*"):
+        named = re.fullmatch(r"outspread-(\d+)-.+", path.name)
+        if named is None:
+            continue  # a worker's slot: not of this command
         try:
-            keeper = Path(f"/proc/{path.name.split('-')[1]}/cmdline").read_text()
+            keeper = Path(f"/proc/{named[1]}/cmdline").read_text()
         except OSError:
             keeper = sys.executable
         if sys.executable in keeper:
