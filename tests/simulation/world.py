@@ -139,14 +139,25 @@ class World:
                 await asyncio.sleep(0.05)
                 self._check_memory(controller)
             self.controller = None
+            if not self._ledger.crashed.is_set():
+                await self._close(controller)
             if self._ledger.crashed.is_set():
                 self.crashes += 1
                 for task in (controller._ticking, controller._stopper, self._ledger._writing, *controller._graces):
                     if task is not None:
                         task.cancel()
-            else:
-                await controller.close()
             await asyncio.sleep(self.dice.choice([0.01, 1.0, 10.0]))
+
+    async def _close(self, controller: FarmController) -> None:
+        """Have the controller close, unless it crashes meanwhile."""
+        closing = asyncio.ensure_future(controller.close())
+        crashed = asyncio.ensure_future(self._ledger.crashed.wait())
+        await asyncio.wait([closing, crashed], return_when=asyncio.FIRST_COMPLETED)
+        crashed.cancel()
+        if not closing.done():
+            closing.cancel()
+        else:
+            closing.result()
 
     # --- people ---
 
@@ -189,7 +200,7 @@ class World:
         ]
 
     async def _all_done(self) -> None:
-        deadline = asyncio.get_running_loop().time() + 100_000
+        deadline = asyncio.get_running_loop().time() + 20_000
         while True:
             await asyncio.sleep(5)
             (left,) = self.disk.connection.execute("SELECT count(*) FROM runs WHERE state = 'running'").fetchone()

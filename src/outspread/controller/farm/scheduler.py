@@ -84,7 +84,7 @@ class Scheduler:
         self._past: dict[str, deque[str]] = {}  # worker -> incarnations that are over
         self._orphans_until = 0.0  # attempts of before a restart wait for their workers until then
         self._watched: dict[int, float] = {}  # fence -> until when somebody reads its log
-        self._disturbed: set[str] = set()  # workers with something to be told
+        self._disturbed: dict[str, None] = {}  # workers with something to be told, in order
         self._claims = 0
         self._leases_lost = 0
         self._outcomes: Counter[str] = Counter()
@@ -139,7 +139,7 @@ class Scheduler:
         for attempt in run.in_hand.values():
             attempt.stop = StopReason.CANCELLED
             if attempt.worker:
-                self._disturbed.add(attempt.worker)
+                self._disturbed[attempt.worker] = None
 
     def has_to_stop(self) -> bool:
         """Tell whether jobs of cancelled runs are still to be recorded as such."""
@@ -188,7 +188,7 @@ class Scheduler:
 
     def stops_for(self, name: str, *, now: float) -> list[Stop]:
         """Return what a worker is to stop and was not told lately."""
-        self._disturbed.discard(name)
+        self._disturbed.pop(name, None)
         worker = self.workers[name]
         stops: list[Stop] = []
         for attempt in worker.in_hand.values():
@@ -212,7 +212,7 @@ class Scheduler:
         known = self._watched.get(attempt.fence, 0.0) > now
         self._watched[attempt.fence] = now + _WATCHED_S
         if not known and attempt.worker:
-            self._disturbed.add(attempt.worker)
+            self._disturbed[attempt.worker] = None
         return True
 
     def in_hand(self, attempt_id: str) -> AttemptInHand | None:
