@@ -192,7 +192,8 @@ def test_without_a_python_it_is_said_once(open_shell: OpenShell, out: Out, new_h
             assert (await out(shell, "echo there"))[1] == b"there\n"
 
     asyncio.run(main())
-    assert told == [f"no agent on {host.address}, scripts get a channel each: it has no Python from 3.8 on with ctypes"]
+    name = f"{host.address}:{host.port}"
+    assert told == [f"no agent on {name}, scripts get a channel each: it has no Python from 3.8 on with ctypes"]
 
 
 # --- machines that are not there -----------------------------------------------------------------------------------
