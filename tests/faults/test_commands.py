@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import os
 import random
+import resource
+import shlex
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -12,9 +14,11 @@ from typing import Any
 
 import pytest
 
-from outspread.controller.command_values import CommandJob
+from outspread.controller.command_values import CommandJob, Isolation
 from outspread.controller.values import Outcome
 from outspread.worker.commands.executor import log_capture
+from outspread.worker.commands.executor.command_hold import CommandHold
+from outspread.worker.commands.executor.slot_group import SlotGroup
 from outspread.worker.commands.output_collection import OutputLimits, collect_outputs
 from outspread.worker.commands.output_globs import OutputGlobs
 from outspread.worker.commands.worker_health import HealthLimits
@@ -56,28 +60,76 @@ def test_a_killed_command_is_told_by_its_signal(running: Do, until: Do, new_cont
     asyncio.run(main())
 
 
+# --- F26, F29 ---
+
+MEMORY_HOG = ("python3", "-c", "block = b'x' * (1 << 28); print(len(block))")
+FORK_BOMB = "f() { f | f & }; f; sleep 97.0625"
+
+
 @needs_root
-def test_want_of_memory_is_told_apart(running: Do, until: Do, new_controller: Do) -> None:
-    allocate = "import sys; block = b'x' * (1 << 28)"
-    if not os.access("/sys/fs/cgroup/memory", os.W_OK) and "memory" not in (GROUPS / "cgroup.controllers").read_text():
-        pytest.skip("there is no memory controller")
+def test_want_of_memory_ends_that_command_alone_and_is_told(do_jobs: Do) -> None:
+    jobs = [
+        CommandJob("greedy", MEMORY_HOG, memory_bytes=64 * 1024**2),
+        CommandJob("greedy child", ("bash", "-c", shlex.join(MEMORY_HOG) + "; exit 3"), memory_bytes=64 * 1024**2),
+        CommandJob("greedy in a sandbox", MEMORY_HOG, memory_bytes=64 * 1024**2, isolation=Isolation.SANDBOX),
+        CommandJob("not limited", MEMORY_HOG),
+        shell("killed", "kill -9 $$", memory_bytes=64 * 1024**2),
+        CommandJob("modest", ("true",), memory_bytes=64 * 1024**2),
+    ]
+    controller = do_jobs(jobs, slots=1)
+    for name in ("greedy", "greedy child", "greedy in a sandbox"):
+        assert (controller.ends[name].outcome, controller.ends[name].reason) == (
+            Outcome.FAILED,
+            "out of memory: limit of 64.0 MiB reached",
+        )
+    assert controller.ends["killed"].reason == "killed by signal 9"
+    assert {controller.ends[name].outcome for name in ("not limited", "modest")} == {Outcome.PASSED}
 
-    async def main() -> None:
-        controller = new_controller()
-        async with running(controller, slots=1):
-            controller.submit(CommandJob("first", ("true",)))
-            await until(lambda: "first" in controller.ends)
-            limits = [*GROUPS.glob("**/outspread-slot-*/memory.limit_in_bytes"), *GROUPS.glob("**/outspread-slot-*/memory.max")]
-            if not limits:
-                pytest.skip("no control group can be made here")
-            for limit in limits:
-                limit.write_text(str(64 * 1024**2))
-            controller.submit(CommandJob("greedy", ("python3", "-c", allocate)), shell("killed", "kill -9 $$"))
-            await until(lambda: len(controller.ends) == 3)
-        assert controller.ends["greedy"].reason == "out of memory: the kernel killed a process of it"
-        assert controller.ends["killed"].reason == "killed by signal 9"
 
-    asyncio.run(main())
+@needs_root
+def test_a_fork_bomb_meets_a_limit_and_nothing_of_it_is_left(do_jobs: Do) -> None:
+    jobs = [
+        shell("bomb", FORK_BOMB, processes=200, timeout_s=1.0, grace_s=0.2),
+        shell("bomb that leaves", "f() { f | f & }; f; sleep 0.2", processes=200),
+        shell("after it", "for n in $(seq 50); do sleep 0.1 & done; wait", processes=200),
+    ]
+    controller = do_jobs(jobs, slots=1, within_s=60)
+    assert controller.ends["bomb"].outcome in {Outcome.FAILED, Outcome.TIMEOUT}
+    left = controller.ends["bomb that leaves"]
+    assert (left.outcome, left.reason) == (Outcome.FAILED, "process limit of 200 reached")
+    assert controller.ends["after it"].outcome is Outcome.PASSED
+    assert marked("97.0625") == []
+    assert marked(FORK_BOMB) == []
+
+
+def test_a_command_that_writes_too_much_is_ended(do_jobs: Do) -> None:
+    jobs = [
+        shell("one file", "head -c 9000000 /dev/zero > large", disk_bytes=4 * 1024**2),
+        shell("many files", "for n in $(seq 8); do head -c 1000000 /dev/zero > $n; done; sleep 60", disk_bytes=4 * 1024**2),
+        shell("modest", "head -c 1000000 /dev/zero > some", disk_bytes=4 * 1024**2),
+    ]
+    controller = do_jobs(jobs, slots=3)
+    for name in ("one file", "many files"):
+        assert (controller.ends[name].outcome, controller.ends[name].reason) == (
+            Outcome.FAILED,
+            "disk limit of 4.0 MiB reached",
+        )
+    assert controller.ends["modest"].outcome is Outcome.PASSED
+
+
+def test_without_control_groups_each_process_is_limited() -> None:
+    hold = CommandHold(SlotGroup({}))
+    hold.begin(1024**3, 0, 4 * 1024**2)
+    own = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with hold.spawning():
+        process = subprocess.Popen(["sleep", "60"])
+    with process:
+        hold.spawned(process.pid)
+        limits = Path(f"/proc/{process.pid}/limits").read_text()
+        process.kill()
+    found = {line[:26].strip(): line[26:].split()[0] for line in limits.splitlines()}
+    assert (found["Max address space"], found["Max file size"]) == (str(1024**3), str(4 * 1024**2))
+    assert resource.getrlimit(resource.RLIMIT_FSIZE) == own
 
 
 # --- F20 ---

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from outspread.cli.size_in_bytes import SizeInBytes
 from outspread.cli.span_of_time import SpanOfTime
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ _OPTIONS: Final = (
     click.option("--require", "requires", multiple=True, metavar="KEY=VALUE", help="A dimension that the worker must have."),
     click.option("--limit", "limits", multiple=True, metavar="NAME", help="Of jobs with this name only so many run at once."),
     click.option("--timeout", "timeout_s", type=SpanOfTime(), help="Stop a command after this time, as in 90s or 1h."),
+    click.option("--memory", "memory_bytes", type=SizeInBytes(), help="Kill a command that needs more memory, as in 512M or 2G."),
+    click.option("--processes", type=click.IntRange(1), help="So many processes and threads a command may have at once."),
+    click.option("--disk", "disk_bytes", type=SizeInBytes(), help="Stop a command that writes more than this, as in 10G."),
     click.option("--retries", type=click.IntRange(0, 100), default=0, help="Try a failed job so often again."),
     click.option("--priority", type=click.IntRange(-1_000_000, 1_000_000), default=0, help="Higher goes first."),
     click.option("--sandbox", is_flag=True, help="Run each command in a throw-away sandbox of its worker."),
@@ -61,6 +65,9 @@ def job_like(
     requires: Sequence[str],
     limits: Sequence[str],
     timeout_s: float | None,
+    memory_bytes: int | None,
+    processes: int | None,
+    disk_bytes: int | None,
     retries: int,
     priority: int,
     sandbox: bool,
@@ -75,6 +82,9 @@ def job_like(
         directory=start,
         environment=_pairs("--env", environment),
         timeout_s=timeout_s or 0.0,
+        memory_bytes=memory_bytes or 0,
+        processes=processes or 0,
+        disk_bytes=disk_bytes or 0,
         retries=retries,
         outputs=tuple(outputs),
         writable=tuple(writable),

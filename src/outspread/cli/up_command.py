@@ -1,6 +1,7 @@
 """``outspread up``: a controller with a worker, in one process."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,11 +15,7 @@ from outspread.cli.worker_settings import worker_options, worker_settings
 def command(
     config: Path | None,
     listen: str | None,
-    slots: int | None,
-    dimensions: tuple[str, ...],
-    name: str | None,
-    directory: Path | None,
-    cache_size: str,
+    **of_worker: Any,
 ) -> None:
     """Be a controller with a worker beside it: all that `outspread submit` needs, on one machine.
 
@@ -27,6 +24,6 @@ def command(
     from outspread.cli.serve_here import serve_here
     from outspread.cli.worker_here import working_beside
 
-    settings = worker_settings(slots=slots, dimensions=dimensions, name=name, directory=directory, cache_size=cache_size)
+    settings = worker_settings(**of_worker)
     slots_there = f"{settings.slots} slot{'s' * (settings.slots != 1)}"
     serve_here(config, listen, companion=working_beside(settings), with_what=f" with {slots_there}")

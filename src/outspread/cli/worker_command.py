@@ -1,6 +1,6 @@
 """``outspread worker``: take command jobs from a controller."""
 
-from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,13 +12,9 @@ from outspread.cli.worker_settings import worker_options, worker_settings
 @worker_options
 @controller_options
 def command(
-    slots: int | None,
-    dimensions: tuple[str, ...],
-    name: str | None,
-    directory: Path | None,
-    cache_size: str,
     url: str,
     token_file: str | None,
+    **of_worker: Any,
 ) -> None:
     """Take command jobs from a controller and run them here.
 
@@ -26,5 +22,5 @@ def command(
     """
     from outspread.cli.worker_here import worker_here
 
-    settings = worker_settings(slots=slots, dimensions=dimensions, name=name, directory=directory, cache_size=cache_size)
+    settings = worker_settings(**of_worker)
     worker_here(Visitor(url, token_file), settings)

@@ -45,6 +45,7 @@ async def work(port: WorkerPort, store: Store, settings: WorkerSettings, *, star
         directory=settings.directory / "attempts",
         dimensions=settings.dimensions,
         environment=environment,
+        job_limits=settings.job_limits,
     )
     # beside the work trees, as hard links do not cross file systems
     with BlobCache(settings.directory / "cache", store, limit_bytes=settings.cache_bytes) as cache:

@@ -10,8 +10,9 @@ from typing import Any, Final, TypeVar
 import click
 from msgspec import Struct
 
-from outspread.project.sizes import parse_size_bytes
+from outspread.cli.size_in_bytes import SizeInBytes
 from outspread.user_directories import cache_directory
+from outspread.worker.commands.job_limits import USUAL_PROCESSES, JobLimits
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
@@ -20,7 +21,24 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 def worker_options(command: _Command) -> _Command:
     """Give a command the options of ``worker_settings``."""
     for option in (
-        click.option("--cache-size", default="10G", show_default=True, metavar="SIZE", help="How much of inputs is kept."),
+        click.option("--job-disk", type=SizeInBytes(), help="The most that a command may write.  [default: no limit]"),
+        click.option(
+            "--job-processes",
+            type=click.IntRange(1),
+            default=USUAL_PROCESSES,
+            show_default=True,
+            metavar="N",
+            help="The most processes and threads that a command may have.",
+        ),
+        click.option("--job-memory", type=SizeInBytes(), help="The most memory that a command may have.  [default: no limit]"),
+        click.option(
+            "--cache-size",
+            "cache_bytes",
+            type=SizeInBytes(),
+            default="10G",
+            show_default=True,
+            help="How much of inputs is kept.",
+        ),
         click.option(
             "--work-dir",
             "directory",
@@ -50,10 +68,19 @@ class WorkerSettings(Struct, frozen=True):
     dimensions: dict[str, str]
     directory: Path
     cache_bytes: int
+    job_limits: JobLimits
 
 
 def worker_settings(
-    *, slots: int | None, dimensions: Sequence[str], name: str | None, directory: Path | None, cache_size: str
+    *,
+    slots: int | None,
+    dimensions: Sequence[str],
+    name: str | None,
+    directory: Path | None,
+    cache_bytes: int,
+    job_memory: int | None,
+    job_processes: int,
+    job_disk: int | None,
 ) -> WorkerSettings:
     """Return the settings; click.BadParameter for what cannot be meant."""
     from outspread.worker.commands.detected_dimensions import detected_dimensions
@@ -69,16 +96,11 @@ def worker_settings(
         raise click.BadParameter(
             f"{name!r} is not a name: at most 64 letters, digits, points, hyphens, underscores", param_hint="--name"
         )
-    try:
-        cache_bytes = parse_size_bytes(cache_size)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--cache-size") from None
-    if cache_bytes <= 0:
-        raise click.BadParameter(f"{cache_size!r} is no size", param_hint="--cache-size")
     return WorkerSettings(
         name=name,
         slots=slots or len(os.sched_getaffinity(0)),
         dimensions=known,
         directory=(directory or cache_directory(os.environ, Path.home()) / "worker" / name).absolute(),
         cache_bytes=cache_bytes,
+        job_limits=JobLimits(job_memory or 0, job_processes, job_disk or 0),
     )

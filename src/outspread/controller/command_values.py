@@ -42,6 +42,9 @@ class CommandJob(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=
     requires: dict[str, str] = {}  # dimensions that a worker must have
     priority: int = 0  # higher goes first
     key: str = ""  # under which its durations are remembered; "": its name
+    memory_bytes: int = 0  # more than this is killed; 0: what the worker gives
+    processes: int = 0  # and threads, at once; 0: what the worker gives
+    disk_bytes: int = 0  # that it may write into its tree; 0: what the worker gives
     limits: tuple[str, ...] = ()  # names of which only so many jobs may run at once, as the farm has set
     isolation: Isolation = Isolation.NONE
     image: str = ""  # a root tree on the worker for ``sandbox``

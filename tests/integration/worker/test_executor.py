@@ -87,7 +87,7 @@ def test_a_frozen_worker_loses_its_commands_at_the_end_of_their_lease(tmp_path: 
 
             slot = executor.open_slot(0, hear)
             began = time.monotonic()
-            slot.send([(messages.RUN, 1, ("sleep", "60"), {}, str(tmp_path), False, 0.0, 5.0, began + 0.5)])
+            slot.send([(messages.RUN, 1, ("sleep", "60"), {}, str(tmp_path), False, 0.0, 5.0, began + 0.5, (0, 0, 0))])
             time.sleep(1.0)
             async with asyncio.timeout(5):
                 while not ended:

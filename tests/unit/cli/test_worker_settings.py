@@ -5,12 +5,15 @@ import click
 import pytest
 
 from outspread.cli.controller_options import read_token
+from outspread.cli.size_in_bytes import SizeInBytes
 from outspread.cli.worker_settings import WorkerSettings, worker_settings
 from outspread.errors import UserError
+from outspread.worker.commands.job_limits import JobLimits
 
 
 def settings(**options: Any) -> WorkerSettings:
-    usual = {"slots": None, "dimensions": (), "name": None, "directory": None, "cache_size": "10G"}
+    usual = {"slots": None, "dimensions": (), "name": None, "directory": None, "cache_bytes": 10 * 1024**3}
+    usual |= {"job_memory": None, "job_processes": 100, "job_disk": None}
     return worker_settings(**{**usual, **options})
 
 
@@ -36,13 +39,23 @@ def test_what_is_told_goes_before_what_is_found(tmp_path: Path) -> None:
         {"dimensions": ("=x",)},
         {"name": "../up"},
         {"name": ""},
-        {"cache_size": "1X"},
-        {"cache_size": ""},
     ],
 )
 def test_what_cannot_be_meant_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(click.BadParameter):
         settings(**options)
+
+
+def test_what_a_command_may_use() -> None:
+    assert settings().job_limits == JobLimits(0, 100, 0)
+    assert settings(job_memory=7, job_processes=8, job_disk=9).job_limits == JobLimits(7, 8, 9)
+
+
+@pytest.mark.parametrize("text", ["1X", "", "0", "-1M", "M", "preserve-size"])
+def test_a_size_is_a_size(text: str) -> None:
+    with pytest.raises(click.BadParameter):
+        SizeInBytes().convert(text, None, None)
+    assert SizeInBytes().convert("2M", None, None) == 2 * 1024**2
 
 
 def test_a_token_comes_from_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,8 @@ RETRIES_LIMIT: Final = 100
 PRIORITY_LIMIT: Final = 1_000_000
 LONGEST_TIMEOUT_S: Final = 30 * 24 * 3600.0
 JOB_LIMIT_BYTES: Final = 128 * 1024
+#: A command needs so much to begin at all.
+LEAST_MEMORY_BYTES: Final = 8 * 1024**2
 _GLOBS_LIMIT: Final = 1000
 
 
@@ -83,6 +85,13 @@ def _check_numbers(job: CommandJob) -> None:
     ):
         if math.isnan(value) or not 0 <= value <= limit:
             raise ValueError(f"{what} is not between 0 and {limit:g}")
+    for what, number, least in (
+        ("memory_bytes", job.memory_bytes, LEAST_MEMORY_BYTES),
+        ("processes", job.processes, 1),
+        ("disk_bytes", job.disk_bytes, 1),
+    ):
+        if number and not least <= number < 2**60:
+            raise ValueError(f"{what} is neither 0 nor {least} or more")
     if abs(job.priority) > PRIORITY_LIMIT:
         raise ValueError(f"its priority is beyond {PRIORITY_LIMIT}")
 

@@ -20,8 +20,10 @@ from outspread.controller.values import Outcome
 from outspread.errors import InfrastructureError, OutspreadError, UserError
 from outspread.worker.commands.attempt_in_hand import AttemptInHand, Phase, Silence
 from outspread.worker.commands.attempt_outcome import CommandEnd, outcome_of
+from outspread.worker.commands.disk_use import written_bytes
 from outspread.worker.commands.executor import messages
 from outspread.worker.commands.executor.frames import Message
+from outspread.worker.commands.job_limits import JobLimits
 from outspread.worker.commands.outbox import Begun, Item, Returned
 from outspread.worker.commands.output_collection import OutputLimits, collect_outputs
 from outspread.worker.commands.output_globs import OutputGlobs
@@ -34,6 +36,7 @@ from outspread.worker.commands.work_directories import OUTPUTS, TREE, WorkDirect
 _log = logging.getLogger(__name__)
 
 _FETCHES_AT_ONCE: Final = 4
+_DISKS_EVERY_S: Final = 1.0
 #: How soon it is told that one has begun, and what one prints: at once when somebody is looking.
 _BEGUN_WITHIN_S: Final = 0.1
 _PRINTED_WITHIN_S: Final = 1.0
@@ -48,6 +51,7 @@ class CarrierOptions(Struct, frozen=True):
     slots: int
     environment: Mapping[str, str]  # of commands, under their own
     output_limits: OutputLimits = OutputLimits()
+    job_limits: JobLimits = JobLimits()
 
 
 class AttemptCarrier:
@@ -104,7 +108,7 @@ class AttemptCarrier:
             return
         directory = self._directories.path / str(claim.fence)
         try:
-            attempt = AttemptInHand(claim, deadline, directory)
+            attempt = AttemptInHand(claim, deadline, directory, self._options.job_limits)
         except msgspec.MsgspecError as error:
             self._tell(AttemptEnd(claim.fence, Outcome.INFRA, reason=f"cannot read the job: {error}"), 0.0)
             return
@@ -167,6 +171,16 @@ class AttemptCarrier:
         """Tell all that was printed and is not told yet."""
         for fence in tuple(self._unlogged):
             self._tell_log(self._attempts[fence], 0.0)
+
+    async def watch_disks(self) -> None:
+        """Stop commands that write more than they may, until cancelled."""
+        while True:
+            await asyncio.sleep(_DISKS_EVERY_S)
+            for attempt in [each for each in self._attempts.values() if each.limits.disk_bytes and each.phase is Phase.RUNNING]:
+                most = attempt.limits.disk_bytes + 1
+                if await asyncio.to_thread(written_bytes, attempt.directory, enough_bytes=most) >= most:
+                    attempt.disk_full = True
+                    self._send_stop(attempt, gently=False)
 
     async def close(self) -> None:
         """Stop all at once, give it back, and return when nothing of it runs any more."""
@@ -244,9 +258,10 @@ class AttemptCarrier:
             directory = os.path.join(directory, TREE, job.directory)  # noqa: PTH118 - a Path each costs more than the rest of this
             if job.isolation is Isolation.SANDBOX:
                 argv = in_sandbox(argv, attempt.directory, attempt.directory / TREE, job.directory, image=job.image)
-        make = not attempt.prepared
+        make, limits = not attempt.prepared, attempt.limits
         return (
             messages.RUN, attempt.fence, argv, environment, directory, make, job.timeout_s, job.grace_s, attempt.deadline,
+            (limits.memory_bytes, limits.processes, limits.disk_bytes),
         )  # fmt: skip
 
     # --- the command ---
@@ -354,7 +369,9 @@ class AttemptCarrier:
         self, attempt: AttemptInHand, end: CommandEnd, *, outputs: str = "", remark: str = "", collect_s: float = 0.0
     ) -> None:
         """Tell how the command ended."""
-        outcome, reason = outcome_of(end, timeout_s=attempt.job.timeout_s)
+        outcome, reason = outcome_of(end, timeout_s=attempt.job.timeout_s, limits=attempt.limits)
+        if attempt.disk_full and end.ending == messages.STOPPED and not attempt.cancelled:
+            outcome, reason = Outcome.FAILED, attempt.limits.met_disk()
         if outcome is Outcome.FAILED and (unfit := self._why_unfit()):
             outcome, reason = Outcome.INFRA, f"{reason}, while its worker had {unfit}"
         remarks = [remark for remark in (end.remark if end.remark != reason else "", remark) if remark]

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from outspread.controller.command_values import AttemptLogPiece, Claim, CommandJob
+from outspread.worker.commands.job_limits import JobLimits
 
 #: A piece of a log has so many bytes at most.
 _PIECE_BYTES = 256 * 1024
@@ -33,19 +34,21 @@ class AttemptInHand:
     """``deadline`` is that of its lease. Raises msgspec.MsgspecError when its job cannot be read."""
 
     __slots__ = (
-        "cancelled", "claim", "deadline", "directory", "fence", "fetch_s", "job", "log", "log_skipped_bytes", "phase", "pieces",
-        "prepared", "release", "silence", "task", "watched",
+        "cancelled", "claim", "deadline", "directory", "disk_full", "fence", "fetch_s", "job", "limits", "log",
+        "log_skipped_bytes", "phase", "pieces", "prepared", "release", "silence", "task", "watched",
     )  # fmt: skip
 
-    def __init__(self, claim: Claim, deadline: float, directory: Path) -> None:
+    def __init__(self, claim: Claim, deadline: float, directory: Path, limits: JobLimits) -> None:
         self.claim = claim
         self.fence = claim.fence
         self.job = _read_job(claim.job)
+        self.limits = limits.of(self.job)
         self.deadline = deadline
         self.directory = directory
         self.prepared = False  # the directory was made here, and is to be removed
         self.phase = Phase.READY
         self.cancelled = False
+        self.disk_full = False  # it wrote more than it may
         self.silence: Silence | None = None
         self.watched = False  # somebody reads its log
         self.task: asyncio.Task[None] | None = None  # what the worker itself does for it

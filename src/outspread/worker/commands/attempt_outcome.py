@@ -4,6 +4,7 @@ from msgspec import Struct
 
 from outspread.controller.values import Outcome
 from outspread.worker.commands.executor import messages
+from outspread.worker.commands.job_limits import JobLimits
 
 
 class CommandEnd(Struct, frozen=True):
@@ -17,7 +18,7 @@ class CommandEnd(Struct, frozen=True):
     directory_gone: bool = False  # it was empty, and is removed
 
 
-def outcome_of(end: CommandEnd, *, timeout_s: float) -> tuple[Outcome, str]:
+def outcome_of(end: CommandEnd, *, timeout_s: float, limits: JobLimits) -> tuple[Outcome, str]:
     """Return the outcome of an attempt, and the reason when it did not pass."""
     match end.ending:
         case messages.EXITED if end.exit_code == 0:
@@ -27,7 +28,11 @@ def outcome_of(end: CommandEnd, *, timeout_s: float) -> tuple[Outcome, str]:
         case messages.EXITED:
             return Outcome.FAILED, f"exit code {end.exit_code}"
         case messages.OUT_OF_MEMORY:
-            return Outcome.FAILED, "out of memory: the kernel killed a process of it"
+            return Outcome.FAILED, limits.met_memory()
+        case messages.PROCESS_LIMIT:
+            return Outcome.FAILED, limits.met_processes()
+        case messages.DISK_LIMIT:
+            return Outcome.FAILED, limits.met_disk()
         case messages.TIMED_OUT:
             return Outcome.TIMEOUT, f"timeout of {timeout_s:g} s reached"
         case messages.STOPPED:

@@ -27,6 +27,7 @@ from outspread.controller.exchange_values import Exchange, Orders
 from outspread.controller.port import WorkerPort
 from outspread.errors import InfrastructureError, OutspreadError, UserError
 from outspread.worker.commands.attempt_carrier import AttemptCarrier, CarrierOptions
+from outspread.worker.commands.job_limits import USUAL_PROCESSES, JobLimits
 from outspread.worker.commands.lease_clock import LeaseClock
 from outspread.worker.commands.outbox import Draft, Item, Outbox
 from outspread.worker.commands.output_collection import OutputLimits
@@ -61,6 +62,7 @@ class CommandWorkerOptions(Struct, frozen=True):
     environment: Mapping[str, str] = {}
     health: HealthLimits = HealthLimits()
     output_limits: OutputLimits = OutputLimits()
+    job_limits: JobLimits = JobLimits(processes=USUAL_PROCESSES)
     lease_s: float = LEASE_S
     renew_s: float = RENEW_S
 
@@ -103,6 +105,7 @@ class CommandWorker:
                         self._tell(),
                         self._keep_time(),
                         self._keep_health(directories),
+                        carrier.watch_disks(),
                         directories.serve(),
                     )
                 ]
@@ -137,7 +140,8 @@ class CommandWorker:
         return self._health.hold or (self._carrier.trouble if self._carrier is not None else "")
 
     def _new_carrier(self, directories: WorkDirectories, group: asyncio.TaskGroup) -> AttemptCarrier:
-        options = CarrierOptions(self._options.slots, self._options.environment, self._options.output_limits)
+        own = self._options
+        options = CarrierOptions(own.slots, own.environment, own.output_limits, own.job_limits)
         return AttemptCarrier(
             options,
             directories=directories,

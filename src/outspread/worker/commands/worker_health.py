@@ -7,9 +7,9 @@ from typing import Final
 from msgspec import Struct
 
 from outspread.controller.command_values import WorkerHealth
+from outspread.worker.commands.sizes_in_words import size_in_words
 
 _MEMORY: Final = Path("/proc/meminfo")
-_UNITS: Final = ((1024**3, "GiB"), (1024**2, "MiB"), (1024, "KiB"))
 
 
 class HealthLimits(Struct, frozen=True):
@@ -32,12 +32,7 @@ def look(directory: Path, limits: HealthLimits, *, held: bool) -> WorkerHealth:
 
 def _shortage(what: str, have_bytes: int, least_bytes: int, *, held: bool) -> str:
     needed = least_bytes * 5 // 4 if held else least_bytes
-    return f"too little {what}: {_told(have_bytes)}, {_told(needed)} needed" if have_bytes < needed else ""
-
-
-def _told(size_bytes: int) -> str:
-    unit, name = next((unit for unit in _UNITS if size_bytes >= unit[0]), (1, "bytes"))
-    return f"{size_bytes / unit:.1f} {name}" if unit > 1 else f"{size_bytes} {name}"
+    return f"too little {what}: {size_in_words(have_bytes)}, {size_in_words(needed)} needed" if have_bytes < needed else ""
 
 
 def _available_bytes(meminfo: str) -> int:

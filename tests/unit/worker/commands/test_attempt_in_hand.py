@@ -4,11 +4,12 @@ import msgspec
 
 from outspread.controller.command_values import Claim, CommandJob
 from outspread.worker.commands.attempt_in_hand import AttemptInHand
+from outspread.worker.commands.job_limits import JobLimits
 
 
 def attempt() -> AttemptInHand:
     job = msgspec.json.encode(CommandJob("j", ("true",)))
-    return AttemptInHand(Claim(7, "run", 3, 2, msgspec.Raw(job)), 100.0, Path("/work/7"))
+    return AttemptInHand(Claim(7, "run", 3, 2, msgspec.Raw(job)), 100.0, Path("/work/7"), JobLimits())
 
 
 def test_pieces_are_numbered_and_bounded() -> None:

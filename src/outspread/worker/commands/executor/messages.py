@@ -4,7 +4,8 @@
 """
 
 #: To a slot, in the order in which they are to run:
-#: (RUN, token, argv, environment over the worker's own, directory, whether to make it, timeout_s, grace_s, deadline)
+#: (RUN, token, argv, environment over the worker's own, directory, whether to make it, timeout_s, grace_s, deadline, limits);
+#: limits are memory in bytes, processes, size of a file in bytes; 0: none.
 RUN = "run"
 #: (STOP, token, whether to let it end by itself first): TERM and, after its grace, KILL; or KILL at once.
 STOP = "stop"
@@ -31,5 +32,7 @@ TIMED_OUT = "timeout"
 STOPPED = "stopped"  # as it was told to
 LAPSED = "lapsed"  # at its deadline
 OUT_OF_MEMORY = "oom"
+PROCESS_LIMIT = "processes"  # one could not be started for it
+DISK_LIMIT = "disk"  # by a file that became too large
 UNSTARTABLE = "unstartable"  # the command's own fault: exit code 126 or 127
 UNSPAWNABLE = "unspawnable"  # the machine's fault

@@ -11,10 +11,10 @@ import os
 import time
 
 from outspread.worker.commands.executor import messages
+from outspread.worker.commands.executor.command_hold import CommandHold
 from outspread.worker.commands.executor.descendants import descendants, is_uninterruptible, signal_all
 from outspread.worker.commands.executor.frames import Message
 from outspread.worker.commands.executor.log_capture import LogCapture
-from outspread.worker.commands.executor.slot_group import SlotGroup
 
 _SIGKILL, _SIGTERM, _SIGCONT = 9, 15, 18
 #: What Python sets to "ignore"; commands begin with the defaults.
@@ -45,7 +45,10 @@ _NEVER = float("inf")
 class Order:
     """A command as it was ordered."""
 
-    __slots__ = ("argv", "deadline", "directory", "environment", "grace_s", "make", "timeout_s", "token")
+    __slots__ = (
+        "argv", "deadline", "directory", "environment", "file_bytes", "grace_s", "make", "memory_bytes", "processes", "timeout_s",
+        "token",
+    )  # fmt: skip
 
     def __init__(self, message: Message) -> None:
         self.token: int
@@ -56,15 +59,19 @@ class Order:
         self.timeout_s: float
         self.grace_s: float
         self.deadline: float
-        _, self.token, self.argv, self.environment, self.directory, self.make, self.timeout_s, self.grace_s, self.deadline = (
-            message
-        )
+        self.memory_bytes: int
+        self.processes: int
+        self.file_bytes: int
+        (
+            _, self.token, self.argv, self.environment, self.directory, self.make, self.timeout_s, self.grace_s, self.deadline,
+            (self.memory_bytes, self.processes, self.file_bytes),
+        ) = message  # fmt: skip
 
 
 class RunningCommand:
     """The command that a slot runs. ``said`` gathers what the worker is to be told."""
 
-    def __init__(self, order: Order, base: "dict[bytes, bytes]", group: "SlotGroup | None", said: list[Message]) -> None:
+    def __init__(self, order: Order, base: "dict[bytes, bytes]", hold: CommandHold, said: list[Message]) -> None:
         self.order = order
         self.deadline = order.deadline
         self.pipe = -1
@@ -72,8 +79,7 @@ class RunningCommand:
         self.stuck = 0  # a process that does not go
         self.was_stuck = False
         self._said = said
-        self._group = group
-        self._kills = 0 if group is None else group.kills()
+        self._hold = hold
         self._log = LogCapture()
         self._status: int | None = None  # of the main process
         self._took_s = 0.0
@@ -90,6 +96,7 @@ class RunningCommand:
             if order.make:
                 os.mkdir(order.directory, 0o700)
             os.chdir(order.directory)
+            hold.begin(order.memory_bytes, order.processes, order.file_bytes)
             self._spawn(base)
         except OSError as error:
             self._fail(error.errno or 0, error.strerror or "")
@@ -114,22 +121,24 @@ class RunningCommand:
                 (os.POSIX_SPAWN_DUP2, end, 2),
             ]
             tries_left = _BUSY_TRIES
-            while not self.pid:
-                try:
-                    self.pid = os.posix_spawnp(
-                        order.argv[0],
-                        order.argv,
-                        environment,
-                        file_actions=actions,
-                        setsid=True,
-                        setsigmask=(),
-                        setsigdef=_DEFAULT_SIGNALS,
-                    )
-                except OSError as error:
-                    if error.errno != _ETXTBSY or not tries_left:
-                        raise
-                    tries_left -= 1
-                    time.sleep(_BUSY_WAIT_S)
+            with self._hold.spawning():
+                while not self.pid:
+                    try:
+                        self.pid = os.posix_spawnp(
+                            order.argv[0],
+                            order.argv,
+                            environment,
+                            file_actions=actions,
+                            setsid=True,
+                            setsigmask=(),
+                            setsigdef=_DEFAULT_SIGNALS,
+                        )
+                    except OSError as error:
+                        if error.errno != _ETXTBSY or not tries_left:
+                            raise
+                        tries_left -= 1
+                        time.sleep(_BUSY_WAIT_S)
+            self._hold.spawned(self.pid)
         finally:
             os.close(end)
 
@@ -222,6 +231,7 @@ class RunningCommand:
             signal_all(below, _SIGCONT)  # one that has stopped itself is to hear of it, too
 
     def _kill(self, now: float) -> None:
+        self._hold.bar_processes()
         below = descendants(os.getpid())
         if self._status is not None and self._killed_at == _NEVER and below:
             self._remark = f"{len(below)} {'process' if len(below) == 1 else 'processes'} it had left behind had to be killed"
@@ -254,8 +264,8 @@ class RunningCommand:
         if self._status is not None:
             exit_code = os.waitstatus_to_exitcode(self._status)
             code, number = (exit_code, None) if exit_code >= 0 else (None, -exit_code)
-        if self._ending == messages.EXITED and code != 0 and self._group is not None and self._group.kills() > self._kills:
-            self._ending = messages.OUT_OF_MEMORY
+        if self._ending == messages.EXITED:
+            self._ending = self._hold.limit_met(exit_code=code, signal=number) or messages.EXITED
         self._said.append(
             (messages.ENDED, token, self._ending, code, number, self._took_s, self._remark, self._remove_directory())
         )

@@ -7,6 +7,7 @@ import time
 
 from outspread.machines.sandbox import kernel
 from outspread.worker.commands.executor import messages
+from outspread.worker.commands.executor.command_hold import CommandHold
 from outspread.worker.commands.executor.descendants import descendants, signal_all
 from outspread.worker.commands.executor.frames import FrameReader, Message, encode_frame
 from outspread.worker.commands.executor.running_command import Order, RunningCommand
@@ -25,11 +26,11 @@ _NEVER = float("inf")
 class Slot:
     """One slot. ``channel`` is the socket to the worker, which this does not block on."""
 
-    def __init__(self, channel: int, group: "SlotGroup | None") -> None:
+    def __init__(self, channel: int, group: SlotGroup) -> None:
         kernel.adopt_orphans()
         os.set_blocking(channel, False)
         self._channel = channel
-        self._group = group
+        self._hold = CommandHold(group)
         self._base = dict(os.environb)
         self._reader = FrameReader()
         self._waiting: dict[int, Order] = {}
@@ -88,7 +89,7 @@ class Slot:
             if command is not None or not self._waiting:
                 return
             order = self._waiting.pop(next(iter(self._waiting)))
-            self._command = RunningCommand(order, self._base, self._group, self._said)
+            self._command = RunningCommand(order, self._base, self._hold, self._said)
 
     def _watch_pipe(self) -> None:
         pipe = -1 if self._command is None else self._command.pipe

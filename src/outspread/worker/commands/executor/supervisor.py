@@ -26,7 +26,7 @@ class Supervisor:
         kernel.adopt_orphans()
         self._control = control
         self._groups = SlotGroups()
-        self._slots: dict[int, SlotGroup | None] = {}  # by process id
+        self._slots: dict[int, SlotGroup] = {}  # by process id
         self._signals = kernel.signal_descriptor((_SIGCHLD,))
 
     def serve(self) -> None:
@@ -65,14 +65,13 @@ class Supervisor:
         self._slots[pid] = group
         return True
 
-    def _be_slot(self, channel: int, group: "SlotGroup | None") -> None:
+    def _be_slot(self, channel: int, group: SlotGroup) -> None:
         """Never returns."""
         code = 1
         try:
             self._control.close()
             os.close(self._signals)
-            if group is not None:
-                group.join()
+            group.join()
             slot = Slot(channel, group)
             kernel.die_with_parent(_SIGTERM)  # which it takes for the end: nobody else could find what it runs
             slot.serve()
@@ -92,8 +91,7 @@ class Supervisor:
                 if pid in self._slots:
                     group = self._slots.pop(pid)
                     self._end_orphans()
-                    if group is not None:
-                        group.remove()
+                    group.remove()
         except ChildProcessError:  # the last one
             return
 
