@@ -78,7 +78,7 @@ async def serving(settings: Settings, *, wall: Callable[[], float] = time.time) 
         # Requests outlive the controller: it answers those that wait when it is closed.
         await stack.enter_async_context(serving_http(entrance.app, listening))
         ledger = FarmLedger(settings.state, wall=wall)
-        controller = FarmController(ledger, wall=wall, missing_trees=_missing_in(store))
+        controller = FarmController(ledger, wall=wall, policy=settings.policy, missing_trees=_missing_in(store))
         await controller.open()
         stack.push_async_callback(_close, controller)
         gate = Gate(book, require_token=settings.require_token, wall=wall)

@@ -10,15 +10,18 @@ from typing import Final
 
 from msgspec import Struct
 
+from outspread.controller.farm.farm_policy import FarmPolicy
 from outspread.errors import UserError
 from outspread.project.durations import parse_duration_ns
-from outspread.project.yaml_document import MappingNode, ScalarNode, YamlError, parse_document
+from outspread.project.yaml_document import MappingNode, Node, ScalarNode, YamlError, parse_document
 from outspread.user_directories import state_directory
 
 _FILE_LIMIT_BYTES: Final = 64 * 1024
 _ADDRESS: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9_.-]+):(\d{1,5})", re.ASCII)
 _DAYS: Final = re.compile(r"(\d{1,5})d", re.ASCII)
 _TRUTHS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_COUNT: Final = re.compile(r"\d{1,9}", re.ASCII)
+_WEIGHT: Final = re.compile(r"\d{1,6}(\.\d{1,6})?", re.ASCII)
 _DAY_S: Final = 24 * 3600.0
 
 
@@ -36,15 +39,27 @@ class Settings(Struct, frozen=True):
     listen: ListenAddress = ListenAddress("127.0.0.1", 8080)
     require_token: bool = False
     keep_runs_s: float = 30 * _DAY_S
+    limits: dict[str, int] = {}
+    quotas: dict[str, int] = {}
+    weights: dict[str, float] = {}
+
+    @property
+    def policy(self) -> FarmPolicy:
+        """Who may have how much."""
+        return FarmPolicy(limits=self.limits, quotas=self.quotas, weights=self.weights)
 
 
 class Setting(Struct, frozen=True):
-    """One setting: its name in the file, in the environment, the field, and how its text is read (ValueError: it cannot be)."""
+    """One setting: its name in the file, in the environment, the field, and how its text is read (ValueError: it cannot be).
+
+    One ``of_names`` has a value for each of some names: a mapping in the file, ``NAME=VALUE,NAME=VALUE`` in the environment.
+    """
 
     name: str
     variable: str
     field: str
     parse: Callable[[str], object]
+    of_names: bool = False
 
 
 def parse_listen(text: str) -> ListenAddress:
@@ -71,6 +86,18 @@ def _parse_truth(text: str) -> bool:
     return _TRUTHS[text.lower()]
 
 
+def _parse_count(text: str) -> int:
+    if not _COUNT.fullmatch(text):
+        raise ValueError("it is no whole number")
+    return int(text)
+
+
+def _parse_weight(text: str) -> float:
+    if not _WEIGHT.fullmatch(text) or float(text) <= 0:
+        raise ValueError("it is no number above 0, as in 2 or 0.5")
+    return float(text)
+
+
 def _parse_directory(text: str) -> Path:
     if not text.startswith("/"):
         raise ValueError("it is no absolute path")
@@ -82,6 +109,9 @@ SETTINGS: Final = (
     Setting("state", "OUTSPREAD_CONTROLLER_STATE", "state", _parse_directory),
     Setting("require-token", "OUTSPREAD_REQUIRE_TOKEN", "require_token", _parse_truth),
     Setting("keep-runs", "OUTSPREAD_KEEP_RUNS", "keep_runs_s", parse_span),
+    Setting("limits", "OUTSPREAD_LIMITS", "limits", _parse_count, of_names=True),
+    Setting("quotas", "OUTSPREAD_QUOTAS", "quotas", _parse_count, of_names=True),
+    Setting("weights", "OUTSPREAD_WEIGHTS", "weights", _parse_weight, of_names=True),
 )
 
 
@@ -90,7 +120,7 @@ def read_settings(file: Path | None, environment: Mapping[str, str], home: Path)
     found = _in_file(file) if file is not None else {}
     for setting in SETTINGS:
         if text := environment.get(setting.variable, ""):
-            found[setting.field] = _parsed(setting, text, setting.variable)
+            found[setting.field] = _parsed_names(setting, text) if setting.of_names else _parsed(setting, text, setting.variable)
     return Settings(**{"state": state_directory(environment, home) / "controller", **found})  # type: ignore[arg-type] # parsed for each field
 
 
@@ -119,9 +149,35 @@ def _in_file(file: Path) -> dict[str, object]:
             raise _wrong(file, key.line, f"there is no setting {name!r}", hint=f"there are {', '.join(known)}")
         if setting.field in found:
             raise _wrong(file, key.line, f"{name} is there twice")
-        if not isinstance(value, ScalarNode):
+        if setting.of_names:
+            found[setting.field] = _named_values(setting, value, file)
+        elif isinstance(value, ScalarNode):
+            found[setting.field] = _parsed(setting, value.value, f"{file}:{value.line}: {name}")
+        else:
             raise _wrong(file, value.line, f"{name} is one value")
-        found[setting.field] = _parsed(setting, value.value, f"{file}:{value.line}: {name}")
+    return found
+
+
+def _named_values(setting: Setting, node: Node, file: Path) -> dict[str, object]:
+    if not isinstance(node, MappingNode):
+        raise _wrong(file, node.line, f"{setting.name} has a value for each name: NAME: VALUE")
+    found: dict[str, object] = {}
+    for key, value in zip(node.items[::2], node.items[1::2], strict=True):
+        if not isinstance(key, ScalarNode) or not key.value or not isinstance(value, ScalarNode):
+            raise _wrong(file, key.line, f"{setting.name} has one value for each name: NAME: VALUE")
+        if key.value in found:
+            raise _wrong(file, key.line, f"{key.value} is there twice")
+        found[key.value] = _parsed(setting, value.value, f"{file}:{value.line}: {setting.name}: {key.value}")
+    return found
+
+
+def _parsed_names(setting: Setting, text: str) -> dict[str, object]:
+    found: dict[str, object] = {}
+    for part in text.split(","):
+        name, equals, value = part.strip().partition("=")
+        if not name or not equals:
+            raise UserError(f"cannot use {setting.variable} {text[:100]!r}: it is not of the form NAME=VALUE,NAME=VALUE")
+        found[name] = _parsed(setting, value, f"{setting.variable}: {name}")
     return found
 
 

@@ -26,11 +26,28 @@ def test_a_file_and_above_it_the_environment(tmp_path: Path) -> None:
         "OUTSPREAD_CONTROLLER_STATE": "/srv/other",
         "OUTSPREAD_REQUIRE_TOKEN": "no",
         "OUTSPREAD_KEEP_RUNS": "2d",
+        "OUTSPREAD_LIMITS": "database=4, licence=1",
+        "OUTSPREAD_QUOTAS": "me=0",
+        "OUTSPREAD_WEIGHTS": "nightly=0.5",
     }
     assert set(environment) == {setting.variable for setting in SETTINGS}
     assert read_settings(file, environment, HOME) == Settings(
-        Path("/srv/other"), ListenAddress("0.0.0.0", 81), keep_runs_s=2 * 86400.0
+        Path("/srv/other"),
+        ListenAddress("0.0.0.0", 81),
+        keep_runs_s=2 * 86400.0,
+        limits={"database": 4, "licence": 1},
+        quotas={"me": 0},
+        weights={"nightly": 0.5},
     )
+
+
+def test_who_may_have_how_much(tmp_path: Path) -> None:
+    file = tmp_path / "farm.yaml"
+    file.write_text("limits:\n  database: 4\nquotas: {me: 100}\nweights:\n  nightly: 0.5\n  release: 3\n")
+    policy = read_settings(file, {}, HOME).policy
+    assert (policy.limit("database"), policy.limit("another")) == (4, 1)
+    assert policy.quotas == {"me": 100}
+    assert [policy.weight(owner) for owner in ("nightly", "release", "me")] == [0.5, 3.0, 1.0]
 
 
 def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
@@ -50,6 +67,12 @@ def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
         ("keep-runs: -1h\n", "it is no span of time"),
         ("state: /s\nstate: /t\n", r"farm\.yaml:2: state is there twice"),
         ("state: [a]\n", r"farm\.yaml:1: state is one value"),
+        ("limits: 4\n", r"farm\.yaml:1: limits has a value for each name"),
+        ("limits:\n  db: many\n", r"farm\.yaml:2: limits: db 'many': it is no whole number"),
+        ("limits:\n  db: -1\n", "it is no whole number"),
+        ("limits:\n  db: 1\n  db: 2\n", r"farm\.yaml:3: db is there twice"),
+        ("weights:\n  me: 0\n", "it is no number above 0"),
+        ("quotas:\n  me: [1]\n", r"farm\.yaml:2: quotas has one value for each name"),
         ("- a\n", r"farm\.yaml:1: settings are written NAME: VALUE"),
         ("a: [\n", "yaml: "),
         ("[a]: b\n", "there is no setting ''"),
@@ -71,6 +94,8 @@ def test_a_file_that_is_not_there_is_told() -> None:
 def test_a_mistake_in_the_environment_names_the_variable() -> None:
     with pytest.raises(UserError, match="cannot use OUTSPREAD_LISTEN 'x'"):
         read_settings(None, {"OUTSPREAD_LISTEN": "x"}, HOME)
+    with pytest.raises(UserError, match="cannot use OUTSPREAD_LIMITS 'x': it is not of the form"):
+        read_settings(None, {"OUTSPREAD_LIMITS": "x"}, HOME)
 
 
 @pytest.mark.parametrize("text", ["", ":80", "a", "a:b", "a:80:90", "http://a:80", "[::1", "::1:80", "a b:80"])
