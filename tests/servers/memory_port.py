@@ -17,8 +17,10 @@ from outspread.controller.command_values import (
     JobPage,
     LogPart,
     RunProgress,
+    SlotsNeeded,
     WorkerStatus,
 )
+from outspread.controller.farm_figures import FarmFigures, LaneFigures, LatencyFigures
 from outspread.controller.values import JobState, Outcome
 from outspread.errors import ConflictError, NotFoundError
 
@@ -191,6 +193,27 @@ class MemoryPort:
 
     async def workers(self) -> list[WorkerStatus]:
         return [WorkerStatus("ann", {"os": "linux"}, 2, (), connected=True, last_heard_s=1.0, hold=self.held.get("ann", ""))]
+
+    async def figures(self) -> FarmFigures:
+        waiting = sum(status.counts.queued for status in (run.status() for run in self.runs.values()))
+        return FarmFigures(
+            lanes=(LaneFigures("os=plan9", waiting, 3.0),) if waiting else (),
+            running=0,
+            workers_connected=1,
+            workers_held=len(self.held),
+            slots=2,
+            runs=len(self.runs),
+            attempts={},
+            claims=0,
+            leases_lost=0,
+            commits=0,
+            commit=LatencyFigures(),
+            exchange=LatencyFigures(),
+        )
+
+    async def slots_needed(self, run_id: str, *, within_s: float) -> SlotsNeeded:
+        left = self._run(run_id).status().counts.queued
+        return SlotsNeeded(left, left, float(left), 1.0, left if within_s >= 1 else None, 2, left / 2)
 
     async def hold_worker(self, name: str, *, reason: str, for_s: float) -> None:
         if name != "ann":

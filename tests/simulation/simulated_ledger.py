@@ -13,6 +13,7 @@ from outspread.controller.attempt_logs import AttemptLogs, LogPiece
 from outspread.controller.farm.commit_queue import CommitQueue, RecordError
 from outspread.controller.farm.farm_changes import FarmChange
 from outspread.controller.farm.farm_recorder import FarmRecorder
+from outspread.controller.farm.latencies import Latencies
 from outspread.controller.farm.saved_state import SavedHold, SavedRun, read_holds, read_unfinished
 from outspread.controller.schema_upgrade import bring_up_to_date
 
@@ -67,6 +68,7 @@ class SimulatedLedger:
         self._writing: asyncio.Task[None] | None = None
         self.crashed = asyncio.Event()
         self.commits = 0
+        self.latencies = Latencies()
         disk.epoch += 1
         self.epoch = disk.epoch
 

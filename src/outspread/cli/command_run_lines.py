@@ -10,7 +10,7 @@ from outspread.cli.columns import moment, table
 from outspread.cli.job_lines import OUTCOME_WORDS, one_line
 from outspread.cli.spans import span
 from outspread.cli.troubles import trace_of
-from outspread.controller.command_values import CommandAttempt, CommandJobStatus, CommandRunStatus, JobCounts
+from outspread.controller.command_values import CommandAttempt, CommandJobStatus, CommandRunStatus, JobCounts, SlotsNeeded
 from outspread.controller.values import JobState, Outcome
 
 PASSED: Final = 0
@@ -106,6 +106,21 @@ def status_lines(status: CommandRunStatus) -> Iterator[str]:
     yield f"{job_count(counts.total)}: {', '.join([*going, _counted(counts)] if _counted(counts) else going)}"
     if status.state == "running" and status.work_left_s:
         yield f"about {span(status.work_left_s)} of work has not begun"
+
+
+def slots_lines(needed: SlotsNeeded, *, within_s: float) -> Iterator[str]:
+    """Yield what it takes to finish a run within a time."""
+    if not needed.jobs:
+        yield "nothing of it is left to do"
+        return
+    if needed.slots is None:
+        yield f"it cannot be done in {span(within_s)}: one job alone takes about {span(needed.longest_s)}"
+    else:
+        yield f"to be done in {span(within_s)} it takes {needed.slots} {'slot' if needed.slots == 1 else 'slots'}"
+    if needed.takes_s is not None:
+        yield f"the {needed.connected_slots} slots that are there take about {span(needed.takes_s)}, if they do nothing else"
+    if needed.unknown:
+        yield f"nothing is known of {needed.unknown} of {job_count(needed.jobs)}: a guess"
 
 
 def job_rows(jobs: Sequence[CommandJobStatus]) -> Iterator[str]:

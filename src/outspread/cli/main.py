@@ -31,6 +31,7 @@ COMMANDS = {
     "why": "Say why a job waits, or how it ended.",
     "flaky": "List jobs that pass only now and then.",
     "workers": "List the workers of a controller; hold one.",
+    "top": "Show how a farm goes, as it goes.",
     "completion": "Print what makes a shell complete commands.",
 }
 

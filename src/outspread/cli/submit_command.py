@@ -8,6 +8,7 @@ import click
 
 from outspread.cli.controller_options import Visitor, controller_options, in_loop
 from outspread.cli.job_options import job_like, job_options, told_job_options
+from outspread.cli.span_of_time import SpanOfTime
 from outspread.cli.watch_run import RunWatch, watch_options
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 @click.option("--exclude", multiple=True, metavar="PATTERN", help="Leave this out of the input, as .gitignore would.")
 @click.option("--repeat", type=click.IntRange(1, 100_000), default=1, help="Submit each job so many times.")
 @click.option("--stop-after", type=click.IntRange(0), default=0, help="Cancel the rest when so many jobs have failed.")
+@click.option("--finish-in", "finish_in_s", type=SpanOfTime(), help="Say how many slots it takes to be done in this time.")
 @click.option("-n", "--name", default="", help="What to call the run.")
 @click.option("--project", default="", help="Durations are remembered by project; the input's name unless told.")
 @click.option("--run-id", default="", metavar="ID", help="The run's id; submitting the same again is no other run.")
@@ -47,6 +49,7 @@ def command(
     exclude: tuple[str, ...],
     repeat: int,
     stop_after: int,
+    finish_in_s: float | None,
     name: str,
     project: str,
     run_id: str,
@@ -81,7 +84,11 @@ def command(
     )
     watch = RunWatch(as_json=as_json, junit=junit)
     try:
-        return in_loop(_submit_and_watch(Visitor(url, token_file), wanted, run, watch, excluded=exclude, wait=not no_wait))
+        return in_loop(
+            _submit_and_watch(
+                Visitor(url, token_file), wanted, run, watch, excluded=exclude, finish_in_s=finish_in_s, wait=not no_wait
+            )
+        )
     except KeyboardInterrupt:
         watch.interrupted()
         raise
@@ -103,9 +110,16 @@ def _refuse_contradictions(
 
 
 async def _submit_and_watch(
-    visitor: Visitor, wanted: "WantedJobs", run: "CommandRun", watch: RunWatch, *, excluded: tuple[str, ...], wait: bool
+    visitor: Visitor,
+    wanted: "WantedJobs",
+    run: "CommandRun",
+    watch: RunWatch,
+    *,
+    excluded: tuple[str, ...],
+    finish_in_s: float | None,
+    wait: bool,
 ) -> int:
-    from outspread.cli.command_run_lines import job_count
+    from outspread.cli.command_run_lines import job_count, slots_lines
     from outspread.client.submission import submit, upload_inputs
     from outspread.user_directories import cache_directory
 
@@ -129,4 +143,7 @@ async def _submit_and_watch(
         status = await submit(controller, wanted.drafts, digests, run=run)
         visitor.last_run.remember(visitor.url, status.run_id)
         watch.submitted(status, job_count(status.counts.total))
+        if finish_in_s is not None:
+            for line in slots_lines(await controller.slots_needed(status.run_id, within_s=finish_in_s), within_s=finish_in_s):
+                watch.say(line)
         return await watch.to_the_end(controller, status.run_id) if wait else 0

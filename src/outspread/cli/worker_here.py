@@ -1,6 +1,7 @@
 """Being a worker in this process."""
 
 import asyncio
+import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -25,6 +26,9 @@ def worker_here(visitor: Visitor, settings: WorkerSettings) -> None:
 
 def working_beside(settings: WorkerSettings) -> Companion:
     """Return what makes a worker work beside a controller of the same process, for as long as that serves."""
+
+    # the controller beside it has the same to say of each attempt
+    logging.getLogger("outspread.worker.commands.attempt_carrier").setLevel(logging.WARNING)
 
     @asynccontextmanager
     async def companion(served: Served) -> AsyncIterator[None]:

@@ -27,10 +27,12 @@ from outspread.controller.command_values import (
     JobPage,
     LogPart,
     RunProgress,
+    SlotsNeeded,
     WorkerStatus,
 )
 from outspread.controller.exchange_values import Exchange, Orders
 from outspread.controller.exchange_wire import EXCHANGE_PATH, MESSAGE_PACK, decode_orders, encode_exchange
+from outspread.controller.farm_figures import FarmFigures
 from outspread.controller.log_headers import LOG_ENDED, LOG_OFFSET, LOG_TOTAL
 from outspread.controller.values import JobState, Outcome
 from outspread.errors import InfrastructureError, UserError
@@ -91,6 +93,12 @@ class HttpController:
 
     async def workers(self) -> list[WorkerStatus]:
         return (await self._get("/workers", _Workers)).workers
+
+    async def figures(self) -> FarmFigures:
+        return await self._get("/figures", FarmFigures)
+
+    async def slots_needed(self, run_id: str, *, within_s: float) -> SlotsNeeded:
+        return await self._get(f"/runs/{_name(run_id)}/slots", SlotsNeeded, within_s=within_s)
 
     async def hold_worker(self, name: str, *, reason: str, for_s: float) -> None:
         await self._post("/workers/hold", {"worker": name, "reason": reason, "for_s": for_s}, object)

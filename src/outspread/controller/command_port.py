@@ -16,8 +16,10 @@ from outspread.controller.command_values import (
     JobPage,
     LogPart,
     RunProgress,
+    SlotsNeeded,
     WorkerStatus,
 )
+from outspread.controller.farm_figures import FarmFigures
 from outspread.controller.values import JobState, Outcome
 
 
@@ -56,6 +58,14 @@ class CommandPort(Protocol):
 
     async def job(self, run_id: str, name_or_number: str | int) -> CommandJobStatus:
         """Return one job, with why it waits if it does; UserError when the run has none of this name or number."""
+        ...
+
+    async def slots_needed(self, run_id: str, *, within_s: float) -> SlotsNeeded:
+        """Return how many slots it takes to finish a run within a time; UserError when that is not above 0."""
+        ...
+
+    async def figures(self) -> FarmFigures:
+        """Return how the farm goes."""
         ...
 
     async def submission(self, run_id: str, numbers: tuple[int, ...]) -> CommandRun:

@@ -185,6 +185,22 @@ class CommandRunStatus(Struct, frozen=True):
     work_left_s: float = 0.0  # expected of all jobs that have not begun, on one slot
 
 
+class SlotsNeeded(Struct, frozen=True):
+    """What it takes to finish a run within a time, alone on the farm.
+
+    ``slots`` None: no number does, for one job takes longer. ``connected_slots`` are those of all workers that are there now;
+    with them it takes ``takes_s``, None when there are none.
+    """
+
+    jobs: int  # that are not done
+    unknown: int  # of which nothing is known, of those
+    work_s: float  # expected of all of them, on one slot
+    longest_s: float  # expected of one
+    slots: int | None
+    connected_slots: int
+    takes_s: float | None
+
+
 class CommandAttempt(Struct, frozen=True):
     """One attempt as it is recorded; ``attempt_id`` names it everywhere: RUN.NUMBER.ATTEMPT."""
 

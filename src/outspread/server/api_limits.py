@@ -8,6 +8,8 @@ SUBMISSION_LIMIT_BYTES: Final = 64 * 1024 * 1024
 REQUEST_LIMIT_BYTES: Final = 8 * 1024 * 1024
 #: No answer is held back for longer.
 LONGEST_WAIT_S: Final = 60.0
+#: A span of time that is asked about.
+LONGEST_SPAN_S: Final = 365 * 24 * 3600.0
 #: A stream that has nothing to tell says that it is alive so often.
 HEARTBEAT_S: Final = 15.0
 #: Who takes nothing of an answer for so long is taken for gone.

@@ -7,9 +7,9 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath, JSONBody, PathParameter, QueryParameter
 
 from outspread.controller.command_port import CommandPort
-from outspread.controller.command_values import CommandJobStatus, CommandRun, CommandRunStatus, JobPage, RunProgress
+from outspread.controller.command_values import CommandJobStatus, CommandRun, CommandRunStatus, JobPage, RunProgress, SlotsNeeded
 from outspread.controller.values import JobState, Outcome
-from outspread.server.api_limits import LARGEST_NUMBER, LONGEST_WAIT_S, MOST_LISTED, SUBMISSION_LIMIT_BYTES
+from outspread.server.api_limits import LARGEST_NUMBER, LONGEST_SPAN_S, LONGEST_WAIT_S, MOST_LISTED, SUBMISSION_LIMIT_BYTES
 from outspread.server.api_values import Cancellation, Done, RunList, SubmissionPart
 from outspread.server.gate import Gate, Right
 from outspread.server.litestar_parts import allow
@@ -100,6 +100,13 @@ def run_routes(controller: CommandPort, gate: Gate) -> list[HTTPRouteHandler]:
     ) -> CommandJobStatus:
         return await controller.job(run_id, name)
 
+    @get("/runs/{run_id:str}/slots", summary="Ask how many slots it takes to finish a run in time")
+    async def slots(
+        run_id: FromPath[str],
+        within_s: Annotated[float, QueryParameter(gt=0, le=LONGEST_SPAN_S, description="In how many seconds, from now.")],
+    ) -> SlotsNeeded:
+        return await controller.slots_needed(run_id, within_s=within_s)
+
     @post(
         "/runs/{run_id:str}/submission",
         status_code=200,
@@ -110,4 +117,4 @@ def run_routes(controller: CommandPort, gate: Gate) -> list[HTTPRouteHandler]:
     async def submission(run_id: FromPath[str], data: JSONBody[SubmissionPart]) -> CommandRun:
         return await controller.submission(run_id, data.numbers)
 
-    return [submit, list_runs, one_run, cancel, progress, jobs, numbered_job, named_job, submission]
+    return [submit, list_runs, one_run, cancel, progress, jobs, numbered_job, named_job, slots, submission]

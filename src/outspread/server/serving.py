@@ -181,7 +181,7 @@ def _authorize(gate: Gate) -> Authorize:
 
 def _registry(controller: FarmController) -> CollectorRegistry:
     registry = CollectorRegistry()
-    for collector in (FarmMetrics(controller.figures), ProcessCollector(registry=None), PlatformCollector(registry=None)):
+    for collector in (FarmMetrics(controller.current_figures), ProcessCollector(registry=None), PlatformCollector(registry=None)):
         registry.register(collector)
     return registry
 

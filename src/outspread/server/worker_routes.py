@@ -1,10 +1,11 @@
-"""``/workers``: who works, and who shall not."""
+"""``/workers`` and ``/figures``: who works, who shall not, and how it all goes."""
 
 from litestar import get, post
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import JSONBody
 
 from outspread.controller.command_port import CommandPort
+from outspread.controller.farm_figures import FarmFigures
 from outspread.server.api_values import Done, WorkerHold, WorkerList
 from outspread.server.gate import Gate, Right
 from outspread.server.litestar_parts import allow
@@ -33,4 +34,8 @@ def worker_routes(controller: CommandPort, gate: Gate) -> list[HTTPRouteHandler]
         await controller.hold_worker(data.worker, reason=data.reason[:1000], for_s=data.for_s)
         return Done()
 
-    return [workers, hold]
+    @get("/figures", summary="Look at how the farm goes", description="Counters count from the start of the controller.")
+    async def figures() -> FarmFigures:
+        return await controller.figures()
+
+    return [workers, hold, figures]

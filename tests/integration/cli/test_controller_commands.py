@@ -382,6 +382,23 @@ def test_why(call: Call) -> None:
     assert json.loads(call("why", "r1.0", "--json").out)["state"] == "queued"
 
 
+def test_how_many_slots_it_takes(call: Call) -> None:
+    out = call("submit", "--run-id", "r1", "--no-wait", "--finish-in", "10s", "--", "wait").out
+    assert "to be done in 10s it takes 1 slot\nthe 2 slots that are there take about 0.5s, if they do nothing else\n" in out
+    assert "nothing is known of 1 of 1 job: a guess" in out
+    assert "it cannot be done in 0.5s: one job alone takes about 1.0s" in call("status", "--finish-in", "500ms").out
+    assert json.loads(call("status", "--finish-in", "5s", "--json").out)["slots"]["slots"] == 1
+    assert call("status", "--all", "--finish-in", "5s").code == 2
+
+
+def test_top(call: Call) -> None:
+    call("submit", "--run-id", "r1", "--no-wait", "--", "wait")
+    lines = call("top").out.splitlines()
+    assert lines[0] == "0 running, 1 waiting, 1 runs"
+    assert ["1", "3.0s", "os=plan9"] in [line.split() for line in lines]
+    assert json.loads(call("top", "--json").out)["figures"]["slots"] == 2
+
+
 @pytest.mark.usefixtures("submitted")
 def test_history_of_a_controller(call: Call) -> None:
     def history(*arguments: str) -> Ended:

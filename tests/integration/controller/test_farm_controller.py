@@ -1,6 +1,7 @@
 """The controller of a farm on its real record: what is told is durable, a restart loses nothing, a full disk neither."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -128,6 +129,52 @@ def test_a_run_from_submission_to_its_log(controller: Open) -> None:
             assert [flaky.key for flaky in await farm.flaky_jobs()] == ["a"]
             assert len(await farm.job_history("p", "a")) == 2
             assert [run.run_id for run in await farm.command_runs()] == ["r1"]
+
+    asyncio.run(scenario())
+
+
+def test_the_log_has_a_line_for_each_attempt_and_run(controller: Open, caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        async with controller() as farm:
+            ann = Caller()
+            await farm.submit_commands(CommandRun("r1", "me", jobs("a", retries=1)))
+            (claim,) = (await ann.call(farm)).claims
+            failed = AttemptEnd(claim.fence, Outcome.FAILED, run_s=2.0, reason="exit code 3")
+            (claim,) = (await ann.call(farm, ended=(failed,))).claims
+            await ann.call(farm, ended=(AttemptEnd(claim.fence, Outcome.PASSED),))
+
+    with caplog.at_level(logging.INFO, "outspread.controller.farm"):
+        asyncio.run(scenario())
+    told = [(record.getMessage(), vars(record)) for record in caplog.records]
+    assert [event for event, _ in told] == ["run accepted", "attempt ended", "attempt ended", "run over"]
+    first = told[1][1]
+    assert (first["attempt"], first["worker"], first["outcome"], first["job"]) == ("r1.0.1", "ann", "failed", "queued")
+    assert (first["reason"], first["run_s"]) == ("exit code 3", 2.0)
+    assert (told[3][1]["run"], told[3][1]["passed"], told[3][1]["flaky"]) == ("r1", 1, 1)
+
+
+def test_what_an_operator_sees(controller: Open) -> None:
+    async def scenario() -> None:
+        async with controller() as farm:
+            run = CommandRun("r1", "me", (*jobs("a", "b"), CommandJob("c", ("x",), requires={"kvm": "yes"})))
+            await farm.submit_commands(run)
+            ann = Caller()
+            (claim, *_) = (await ann.call(farm)).claims
+            await ann.call(farm, ended=(AttemptEnd(claim.fence, Outcome.PASSED, run_s=3.0),))
+            figures = await farm.figures()
+            assert [(lane.requires, lane.waiting) for lane in figures.lanes] == [("kvm=yes", 1)]
+            assert 0 <= figures.lanes[0].oldest_s < 10
+            assert sum(figures.commit.counts) == figures.commits >= 2
+            assert sum(figures.exchange.counts) == 2
+            assert figures.attempts == {"passed": 1}
+            needed = await farm.slots_needed("r1", within_s=3.5)
+            assert (needed.jobs, needed.slots, needed.connected_slots) == (2, 2, 1)
+            assert needed.takes_s == pytest.approx(6.0)
+            assert (await farm.slots_needed("r1", within_s=2.0)).slots is None
+            with pytest.raises(UserError, match="it is no time"):
+                await farm.slots_needed("r1", within_s=0.0)
+            await farm.cancel("r1", "enough")
+            assert (await farm.slots_needed("r1", within_s=1.0)).jobs == 0
 
     asyncio.run(scenario())
 
@@ -368,7 +415,7 @@ def test_what_is_forgotten_needs_nothing_any_more(controller: Open, tmp_path: Pa
             assert not (tmp_path / "state/logs/r1.log").exists()
             with pytest.raises(UserError, match="no such run"):
                 await farm.progress("r1")
-            figures = farm.figures()
+            figures = await farm.figures()
             assert (figures.attempts, figures.claims, figures.running, figures.slots) == ({"passed": 1}, 1, 0, 1)
 
     asyncio.run(scenario())

@@ -20,7 +20,16 @@ WRITES: dict[str, Any] = {
     "/api/v1/workers/hold": {"worker": "ann", "reason": "x", "for_s": 1},
     "/api/v1/exchange": {},
 }
-READS = ["/api/v1/runs", "/api/v1/workers", "/api/v1/flaky", "/api/v1/openapi.json", "/healthz", "/readyz", "/metrics"]
+READS = [
+    "/api/v1/runs",
+    "/api/v1/workers",
+    "/api/v1/flaky",
+    "/api/v1/figures",
+    "/api/v1/openapi.json",
+    "/healthz",
+    "/readyz",
+    "/metrics",
+]
 
 
 def new_token(directory: Path, role: Role) -> str:

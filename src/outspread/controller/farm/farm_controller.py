@@ -22,6 +22,7 @@ from outspread.controller.command_values import (
     JobPage,
     LogPart,
     RunProgress,
+    SlotsNeeded,
     WorkerStatus,
 )
 from outspread.controller.exchange_values import Exchange, Orders
@@ -29,14 +30,17 @@ from outspread.controller.expected_durations import usual
 from outspread.controller.farm import farm_reader, submission_check
 from outspread.controller.farm.commit_queue import RecordError
 from outspread.controller.farm.farm_changes import AcceptedJob, RunAccepted, RunForgotten
-from outspread.controller.farm.farm_figures import FarmFigures
 from outspread.controller.farm.farm_ledger import FarmLedger
+from outspread.controller.farm.farm_log import log_changes
 from outspread.controller.farm.farm_policy import FarmPolicy
 from outspread.controller.farm.farm_reader import PROGRESS_LIMIT, KnownRun
+from outspread.controller.farm.latencies import Latencies
 from outspread.controller.farm.run_state import RunState
 from outspread.controller.farm.saved_state import planned, restore
 from outspread.controller.farm.scheduler import Scheduler, split_attempt_id
+from outspread.controller.farm.slots_needed import Work
 from outspread.controller.farm.waiting_reason import why_it_waits
+from outspread.controller.farm_figures import FarmFigures
 from outspread.controller.read_record import read_durations
 from outspread.controller.values import JobState, Outcome
 from outspread.errors import ConflictError, NotFoundError, UserError
@@ -77,6 +81,7 @@ class FarmController:
         self._graces: set[asyncio.Task[None]] = set()
         self._submitting: dict[str, asyncio.Lock] = {}
         self._stopping = False
+        self._exchanges = Latencies()
 
     async def open(self) -> None:
         """Take the cell, and go on with what was left; InfrastructureError when another controller has it."""
@@ -117,6 +122,7 @@ class FarmController:
         if news is None:
             raise UserError(f"cannot serve worker {call.worker[:64]}: it takes no command jobs")
         self._refuse_when_faulty(news)
+        began = self._monotonic()
         lost = self._scheduler.hear(call.worker, news, now=self._monotonic(), at=self._wall())
         self._serve_polls(reluctantly=False)
         claims = self._scheduler.handed_out(call.worker, news.sequence)
@@ -124,6 +130,7 @@ class FarmController:
         self._publish()
         if news.begun or news.pieces or news.ended or news.returned:
             await self._ledger.settle()
+        self._exchanges.note(self._monotonic() - began)
         if not (claims or lost or self._scheduler.is_disturbed(call.worker)) and call.wait_s > 0:
             claims = await self._wait_for_orders(call.worker, news.sequence, call.wait_s)
         return Orders(commands=self._scheduler.orders(call.worker, lost, claims, now=self._monotonic()))
@@ -271,9 +278,37 @@ class FarmController:
         await self._ledger.settle()
         return len(run_ids)
 
-    def figures(self) -> FarmFigures:
-        """Return how it goes, for those who measure."""
-        return self._scheduler.figures(now=self._monotonic(), at=self._wall(), commits=self._ledger.commits)
+    async def slots_needed(self, run_id: str, *, within_s: float) -> SlotsNeeded:
+        """Return how many slots it takes to finish a run within a time."""
+        if not within_s > 0:
+            raise UserError(f"cannot finish in {within_s:g} s: it is no time")
+        known = await self._known(run_id)
+        run = self._scheduler.runs.get(known.status.run_id)
+        work = await asyncio.to_thread(Work, run.unfinished_s() if run is not None and not run.cancelled else ())
+        connected = sum(worker.slots for worker in await self.workers() if worker.connected)
+        return SlotsNeeded(
+            jobs=work.jobs,
+            unknown=run.unknown_left if run is not None else 0,
+            work_s=work.total_s,
+            longest_s=work.longest_s,
+            slots=await asyncio.to_thread(work.slots_for, within_s),
+            connected_slots=connected,
+            takes_s=await asyncio.to_thread(work.takes_s, connected) if connected else None,
+        )
+
+    async def figures(self) -> FarmFigures:
+        """Return how the farm goes."""
+        return self.current_figures()
+
+    def current_figures(self) -> FarmFigures:
+        """Return how the farm goes, at once."""
+        return self._scheduler.figures(
+            now=self._monotonic(),
+            at=self._wall(),
+            commits=self._ledger.commits,
+            commit=self._ledger.latencies.figures(),
+            exchange=self._exchanges.figures(),
+        )
 
     async def job_history(self, project: str, key: str, *, limit: int = 20) -> list[CommandAttempt]:
         """Return the last attempts of the jobs of this project and key, newest first."""
@@ -311,6 +346,7 @@ class FarmController:
             stop_after=run.stop_after,
         )
         await self._ledger.record_or_withdraw(accepted)
+        log_changes([accepted])
         state = RunState(
             sequence=self._scheduler.next_sequence(),
             run_id=run.run_id,
@@ -421,6 +457,7 @@ class FarmController:
         if not changes:
             return False
         self._scheduler.changes = []
+        log_changes(changes)
         self._ledger.record(changes)
         return True
 

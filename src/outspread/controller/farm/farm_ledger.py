@@ -11,6 +11,7 @@ import fcntl
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +21,7 @@ from outspread.controller.attempt_logs import AttemptLogs
 from outspread.controller.farm.commit_queue import Batch, CommitQueue, RecordError
 from outspread.controller.farm.farm_changes import FarmChange
 from outspread.controller.farm.farm_recorder import FarmRecorder
+from outspread.controller.farm.latencies import Latencies
 from outspread.controller.farm.saved_state import SavedHold, SavedRun, read_holds, read_unfinished
 from outspread.controller.process_mark import own_mark
 from outspread.controller.record_changes import microseconds
@@ -57,6 +59,7 @@ class FarmLedger:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self.commits = 0
+        self.latencies = Latencies()  # of commits
 
     async def open(self, next_sequence: int) -> tuple[list[SavedRun], list[SavedHold]]:
         """Take the cell and return what was left unfinished; InfrastructureError when another process has it."""
@@ -194,6 +197,7 @@ class FarmLedger:
         assert self._connection is not None
         assert self._recorder is not None
         keys = dict(self._recorder.run_keys)
+        began = time.monotonic()
         self._connection.execute("BEGIN IMMEDIATE")
         try:
             self._check_epoch(self._connection)
@@ -201,6 +205,7 @@ class FarmLedger:
             self._logs.sync()
             self._connection.execute("COMMIT")
             self.commits += 1
+            self.latencies.note(time.monotonic() - began)
         except BaseException:
             self._recorder.run_keys = keys
             if self._connection.in_transaction:

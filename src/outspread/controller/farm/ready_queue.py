@@ -123,6 +123,15 @@ class ReadyQueue:
         """Return the lanes in which something waits."""
         return list(self._waiting)
 
+    def oldest(self) -> dict[Lane, int]:
+        """Return the first run that waits in each lane."""
+        found: dict[Lane, int] = {}
+        for run, places in sorted(self._in_run.items()):
+            for (lane, _), count in places.items():
+                if count:
+                    found.setdefault(lane, run)
+        return found
+
     def take(
         self,
         lanes: Iterable[Lane],

@@ -75,6 +75,10 @@ class RunState:
         """Return how long a job will probably take: by its history, else as long as others of its run, else 1 s."""
         return self.expected_s[number] or self.usual_s or UNKNOWN_S
 
+    def unfinished_s(self) -> list[float]:
+        """Return what is expected of each job that is not final."""
+        return [self.planned_s(number) for number, job in enumerate(self.jobs) if job]
+
     def tried(self, number: int) -> Tries:
         return self.tries.get(number, _NO_TRIES)
 

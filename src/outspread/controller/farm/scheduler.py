@@ -37,12 +37,12 @@ from outspread.controller.farm.farm_changes import (
     RunStopped,
     WorkerHeld,
 )
-from outspread.controller.farm.farm_figures import FarmFigures, LaneFigures
 from outspread.controller.farm.farm_policy import FarmPolicy, Usage
 from outspread.controller.farm.owner_shares import OwnerShares
 from outspread.controller.farm.ready_queue import Lane, ReadyQueue
 from outspread.controller.farm.run_state import RunState
 from outspread.controller.farm.worker_state import WorkerState
+from outspread.controller.farm_figures import FarmFigures, LaneFigures, LatencyFigures
 from outspread.controller.values import JobState, Outcome
 from outspread.errors import NotFoundError
 
@@ -309,13 +309,16 @@ class Scheduler:
         """Return all workers, by name."""
         return [worker.status(now=now, at=at) for _, worker in sorted(self.workers.items())]
 
-    def figures(self, *, now: float, at: float, commits: int) -> FarmFigures:
-        """Return how it goes."""
+    def figures(self, *, now: float, at: float, commits: int, commit: LatencyFigures, exchange: LatencyFigures) -> FarmFigures:
+        """Return how it goes, with what others have measured."""
         statuses = self.worker_statuses(now=now, at=at)
+        oldest = {lane: self._by_sequence[run].submitted_at for lane, run in self.queue.oldest().items()}
         return FarmFigures(
             lanes=tuple(
                 LaneFigures(
-                    ",".join((*(f"{key}={value}" for key, value in lane.requires), *lane.limits)), self.queue.waiting(lane)
+                    ",".join((*(f"{key}={value}" for key, value in lane.requires), *lane.limits)),
+                    self.queue.waiting(lane),
+                    max(0.0, at - oldest[lane]),
                 )
                 for lane in self.queue.lanes()
             ),
@@ -328,6 +331,8 @@ class Scheduler:
             claims=self._claims,
             leases_lost=self._leases_lost,
             commits=commits,
+            commit=commit,
+            exchange=exchange,
         )
 
     def note_claims(self) -> None:
