@@ -8,6 +8,7 @@ from pathlib import Path
 from bench.command_jobs import command_jobs
 from bench.containers import containers
 from bench.emulated_machine import emulated_machine
+from bench.exchange import exchange
 from bench.farm import farm
 from bench.listing import listing
 from bench.report import print_figure, print_heading
@@ -35,6 +36,7 @@ def main() -> int:
         "lxd": ("Containers of LXD", lambda: containers(bin_dir)),
         "qemu": ("An emulated machine", lambda: emulated_machine(bin_dir)),
         "farm": ("A farm of one host", lambda: farm(bin_dir)),
+        "exchange": ("A controller by itself", lambda: exchange(bin_dir)),
         "scheduling": ("The order of a farm, in simulated time", scheduling),
         "worker": ("A worker of command jobs by itself", command_jobs),
         "running": ("Running in sandboxes", lambda: running(bin_dir)),

@@ -56,14 +56,21 @@ class _Farm:
 
 @contextmanager
 def _up(bin_dir: Path) -> Iterator[_Farm]:
+    with serving(bin_dir, "up", "--slots", str(_SLOTS)) as farm:
+        yield farm
+
+
+@contextmanager
+def serving(bin_dir: Path, *words: str) -> Iterator[_Farm]:
+    """Have a controller of its own meanwhile: ``outspread serve`` unless other words are given."""
     with tempfile.TemporaryDirectory(prefix="outspread-bench-") as directory:
         environment = {
             **os.environ,
             "OUTSPREAD_CONTROLLER_STATE": f"{directory}/state",
             "XDG_CACHE_HOME": f"{directory}/cache",
         }
-        words = [str(bin_dir / "outspread"), "up", "--listen", "127.0.0.1:0", "--slots", str(_SLOTS)]
-        with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        command = [str(bin_dir / "outspread"), *(words or ("serve",)), "--listen", "127.0.0.1:0"]
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
             assert process.stdout is not None
             found = re.search(r"http://\S+", process.stdout.readline())
             assert found is not None

@@ -183,6 +183,22 @@ def test_f24_a_damaged_database_is_refused_loudly(farm: FarmSite) -> None:
     assert farm.wait_for_end().counts.passed == 2000
 
 
+def test_a_controller_that_another_has_replaced_ends(farm: FarmSite) -> None:
+    controller = farm.start_controller()
+    with closing(sqlite3.connect(farm.state / "state.db")) as connection:
+        connection.execute("UPDATE cells SET epoch = epoch + 1")
+        connection.commit()
+    with pytest.raises(InfrastructureError):
+        farm.submit("true")
+    assert controller.wait(10) == 1
+    assert "another controller has taken over" in farm.log()
+    assert "Traceback" not in farm.log()
+    farm.start_controller()
+    farm.start_worker("ann")
+    farm.submit("true")
+    assert farm.wait_for_end().counts.passed == 1
+
+
 def test_a_cancel_ends_a_whole_process_tree(farm: FarmSite) -> None:
     farm.start_controller()
     farm.start_worker("ann")

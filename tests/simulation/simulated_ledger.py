@@ -106,6 +106,11 @@ class SimulatedLedger:
         await asyncio.sleep(0)
         return query(self._disk.connection, self._disk.logs)
 
+    def check(self) -> None:
+        """Raise what went wrong in writing: nothing may but what the dice want."""
+        if self._writing is not None and self._writing.done() and not self._writing.cancelled():
+            self._writing.result()
+
     async def close(self) -> None:
         if self._writing is not None:
             self._writing.cancel()

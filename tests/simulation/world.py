@@ -137,6 +137,7 @@ class World:
             weather = self.weather
             while not self._ledger.crashed.is_set() and not (weather is not CLEAR and self.weather is CLEAR):
                 await asyncio.sleep(0.05)
+                self._ledger.check()
                 self._check_memory(controller)
             self.controller = None
             if not self._ledger.crashed.is_set():

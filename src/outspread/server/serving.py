@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry, PlatformCollector, ProcessColle
 
 from outspread.controller.farm.farm_controller import FarmController
 from outspread.controller.farm.farm_ledger import FarmLedger
-from outspread.errors import InfrastructureError
+from outspread.errors import InfrastructureError, OutspreadError
 from outspread.server.answer import send_problem
 from outspread.server.api import Doors, http_api
 from outspread.server.asgi import App, Receive, Scope, Send
@@ -96,7 +96,7 @@ async def serving(settings: Settings, *, wall: Callable[[], float] = time.time) 
         )
         stack.callback(entrance.close)
         cleaning = clean(controller, store, keep_runs_s=settings.keep_runs_s, wall=wall)
-        async with _meanwhile(note_token_use(gate, settings.state), cleaning):
+        async with _meanwhile(note_token_use(gate, settings.state), cleaning, ledger.until_broken()):
             yield Served(url, controller, store)
 
 
@@ -129,11 +129,17 @@ class _Entrance:
 @asynccontextmanager
 async def _meanwhile(*duties: Coroutine[None, None, None]) -> AsyncIterator[None]:
     """Have duties done until this is left; one that fails ends it."""
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(duty) for duty in duties]
-        yield
-        for task in tasks:
-            task.cancel()
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(duty) for duty in duties]
+            yield
+            for task in tasks:
+                task.cancel()
+    except ExceptionGroup as errors:
+        first = errors.exceptions[0]
+        if isinstance(first, OutspreadError):
+            raise first from None
+        raise
 
 
 async def _close(controller: FarmController) -> None:

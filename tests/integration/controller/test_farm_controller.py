@@ -218,6 +218,35 @@ def test_the_same_submission_twice_is_one_run_and_another_is_refused(controller:
     asyncio.run(scenario())
 
 
+def test_a_submission_that_comes_as_another_one_fails_is_still_alone(controller: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found by the simulation: two of them were written, which no table takes."""
+    under_way, begun = 0, 0
+
+    async def submit(*_: object) -> None:
+        nonlocal under_way, begun
+        under_way, begun = under_way + 1, begun + 1
+        assert under_way == 1
+        await asyncio.sleep(0)
+        under_way -= 1
+        raise RecordError("cannot write")
+
+    monkeypatch.setattr(FarmController, "_submit", submit)
+
+    async def scenario() -> None:
+        async with controller() as farm:
+            run = CommandRun("r1", "me", jobs("a"))
+
+            async def try_twice() -> None:
+                for _ in range(2):
+                    with pytest.raises(RecordError):
+                        await farm.submit_commands(run)
+
+            await asyncio.gather(*(try_twice() for _ in range(5)))
+
+    asyncio.run(scenario())
+    assert begun == 10
+
+
 def test_a_waiting_worker_is_answered_as_soon_as_there_is_work(controller: Open) -> None:
     async def scenario() -> None:
         async with controller() as farm:

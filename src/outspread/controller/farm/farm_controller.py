@@ -79,7 +79,7 @@ class FarmController:
         self._ticking: asyncio.Task[None] | None = None
         self._stopper: asyncio.Task[None] | None = None
         self._graces: set[asyncio.Task[None]] = set()
-        self._submitting: dict[str, asyncio.Lock] = {}
+        self._submitting: dict[str, asyncio.Event] = {}  # set when that submission is over
         self._stopping = False
         self._exchanges = Latencies()
 
@@ -124,7 +124,8 @@ class FarmController:
         self._refuse_when_faulty(news)
         began = self._monotonic()
         lost = self._scheduler.hear(call.worker, news, now=self._monotonic(), at=self._wall())
-        self._serve_polls(reluctantly=False)
+        if self._scheduler.has_news:
+            self._serve_polls(reluctantly=False)
         claims = self._scheduler.handed_out(call.worker, news.sequence)
         claims = claims or self._hand_out(call.worker, news.sequence, reluctantly=True)
         self._publish()
@@ -162,13 +163,14 @@ class FarmController:
         submission_check.check(run)
         documents = submission_check.encoded(run.jobs)
         digest = submission_check.digest(run, documents)
-        lock = self._submitting.setdefault(run.run_id, asyncio.Lock())
+        while (earlier := self._submitting.get(run.run_id)) is not None:
+            await earlier.wait()
+        over = self._submitting[run.run_id] = asyncio.Event()
         try:
-            async with lock:
-                return await self._submit(run, documents, digest)
+            return await self._submit(run, documents, digest)
         finally:
-            if not lock.locked():
-                self._submitting.pop(run.run_id, None)
+            del self._submitting[run.run_id]
+            over.set()
 
     async def cancel(self, run_id: str, reason: str) -> None:
         """Let no job of the run begin any more and stop those that run."""
@@ -394,14 +396,15 @@ class FarmController:
 
     def _serve_polls(self, *, reluctantly: bool) -> None:
         """Answer waiting calls that there is work or news for."""
+        self._scheduler.has_news = False
         if self._scheduler.has_ready():
             for name, poll in self._polls.items():
-                if not poll.is_over and not poll.claims:
+                if not poll.is_over and not poll.claims and self._scheduler.has_room(name):
                     poll.claims = self._hand_out(name, poll.sequence, reluctantly=reluctantly)
                     if poll.claims:
                         poll.wake()
-                if not self._scheduler.has_ready():
-                    break
+                        if not self._scheduler.has_ready():
+                            break
         for name in self._scheduler.disturbed():
             if name in self._polls:
                 self._polls[name].wake()

@@ -57,6 +57,7 @@ class FarmLedger:
         self._queue: CommitQueue[FarmChange, asyncio.Future[None]] = CommitQueue()
         self._closing = False
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._ended: asyncio.Future[str] | None = None  # with the reason, when nothing can be written any more
         self._thread: threading.Thread | None = None
         self.commits = 0
         self.latencies = Latencies()  # of commits
@@ -64,6 +65,7 @@ class FarmLedger:
     async def open(self, next_sequence: int) -> tuple[list[SavedRun], list[SavedHold]]:
         """Take the cell and return what was left unfinished; InfrastructureError when another process has it."""
         self._loop = asyncio.get_running_loop()
+        self._ended = self._loop.create_future()
         saved = await self._loop.run_in_executor(self._readers, self._open_here, next_sequence)
         self._thread = threading.Thread(target=self._write_all, name="outspread-farm-ledger", daemon=True)
         self._thread.start()
@@ -73,6 +75,12 @@ class FarmLedger:
     def fault(self) -> str:
         """Why nothing can be written now; empty when all is well."""
         return self._queue.fault
+
+    async def until_broken(self) -> None:
+        """Raise InfrastructureError as soon as nothing can be written any more, ever."""
+        assert self._ended is not None
+        fault = await asyncio.shield(self._ended)
+        raise InfrastructureError(f"cannot go on with the record in {self._directory}: {fault}")
 
     def record(self, changes: Sequence[FarmChange]) -> None:
         """Take changes to be written. Returns at once."""
@@ -177,6 +185,9 @@ class FarmLedger:
                 self._write(batch.changes)
         except InfrastructureError as error:
             fault, for_good = error.message, True
+        except (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError) as error:
+            # our own mistake, which no other try can mend: the next controller begins with what the tables hold
+            fault, for_good, cause = str(error), True, error
         except (sqlite3.Error, OSError) as error:
             # When closing, what was not acknowledged is not lost: it will be said again.
             fault, for_good, cause = str(error), self._closing, error
@@ -190,6 +201,8 @@ class FarmLedger:
         if told is not None:
             told.__cause__ = cause  # a full disk is told apart by it
         self._tell(waiters, told)
+        if for_good and not self._closing:
+            self._end(fault)
         if fault and not for_good:
             threading.Event().wait(_AGAIN_S)
 
@@ -224,6 +237,12 @@ class FarmLedger:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to be told
             self._loop.call_soon_threadsafe(_release, waiters, error)
 
+    def _end(self, fault: str) -> None:
+        assert self._loop is not None
+        assert self._ended is not None
+        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left to be told
+            self._loop.call_soon_threadsafe(_settle, self._ended, fault)
+
     def _read_here(self, query: Callable[[sqlite3.Connection, AttemptLogs], _Read]) -> _Read:
         try:
             connection: sqlite3.Connection | None = getattr(self._reading, "connection", None)
@@ -232,6 +251,11 @@ class FarmLedger:
             return query(connection, self._read_logs)
         except (sqlite3.Error, OSError) as error:
             raise InfrastructureError(f"cannot read the record in {self._directory}: {error}") from error
+
+
+def _settle(future: asyncio.Future[str], result: str) -> None:
+    if not future.done():
+        future.set_result(result)
 
 
 def _release(waiters: Sequence[asyncio.Future[None]], error: RecordError | None) -> None:

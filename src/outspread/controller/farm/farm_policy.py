@@ -46,6 +46,10 @@ class Usage:
         for name in lane.limits:
             self._of_limit[name] -= 1
 
+    def is_scarce(self, lane: Lane) -> bool:
+        """Tell whether a job of this lane that ends may be what another has waited for."""
+        return bool(lane.limits or self.policy.quotas)
+
     def full_limit(self, lane: Lane) -> str:
         """Return the limit that keeps jobs of a lane from running now; empty when none does."""
         return next((name for name in lane.limits if self._of_limit.get(name, 0) >= self.policy.limit(name)), "")

@@ -119,6 +119,11 @@ class ReadyQueue:
         """Return how many jobs wait in a lane."""
         return self._waiting.get(lane, 0)
 
+    @property
+    def has_any(self) -> bool:
+        """Whether anything waits."""
+        return bool(self._waiting)
+
     def lanes(self) -> list[Lane]:
         """Return the lanes in which something waits."""
         return list(self._waiting)
@@ -225,7 +230,7 @@ class ReadyQueue:
     ) -> tuple[_Place | None, _Place | None]:
         """Return what goes first at one priority of a lane, and what this worker would have only if there is nothing else."""
         reluctant: _Place | None = None
-        for owner in sorted(owners, key=lambda owner: (self.shares.served_s(owner), owner)):
+        for owner in self._least_served_first(owners):
             bucket = owners[owner]
             self._drop_removed(bucket)
             served_s = self.shares.served_s(owner)
@@ -239,6 +244,17 @@ class ReadyQueue:
             if retry is not None and reluctant is None:
                 reluctant = _Place(-priority, served_s, owner, False, *retry[:3], lane, retry)
         return None, reluctant
+
+    def _least_served_first(self, owners: Mapping[str, _Bucket]) -> Iterator[str]:
+        """Yield owners in the order of their shares; mostly the first one is all that is wanted."""
+
+        def rank(owner: str) -> tuple[float, str]:
+            return self.shares.served_s(owner), owner
+
+        first = min(owners, key=rank, default=None)
+        if first is not None:
+            yield first
+            yield from sorted((owner for owner in owners if owner != first), key=rank)
 
     def _retry_for(self, bucket: _Bucket, worker: str) -> tuple[float, int, int, str] | None:
         """Return the first retry whose last worker was another, of those that come first; else the very first."""

@@ -41,15 +41,11 @@ from outspread.controller.farm.farm_policy import FarmPolicy, Usage
 from outspread.controller.farm.owner_shares import OwnerShares
 from outspread.controller.farm.ready_queue import Lane, ReadyQueue
 from outspread.controller.farm.run_state import RunState
-from outspread.controller.farm.worker_state import WorkerState
+from outspread.controller.farm.worker_state import AHEAD_S, WorkerState
 from outspread.controller.farm_figures import FarmFigures, LaneFigures, LatencyFigures
 from outspread.controller.values import JobState, Outcome
 from outspread.errors import NotFoundError
 
-#: A worker has so many seconds of work for each slot at hand, in short jobs.
-AHEAD_S: Final = 0.2
-#: And at most so many jobs a slot.
-AHEAD_JOBS: Final = 64
 #: So many jobs of a cancelled run are recorded as such in one transaction.
 STOPPED_AT_ONCE: Final = 20_000
 #: So many attempts that ended are remembered, to know a report that comes again.
@@ -85,6 +81,8 @@ class Scheduler:
         self._orphans_until = 0.0  # attempts of before a restart wait for their workers until then
         self._watched: dict[int, float] = {}  # fence -> until when somebody reads its log
         self._disturbed: dict[str, None] = {}  # workers with something to be told, in order
+        self._stopped: dict[str, RunState] = {}  # cancelled runs of which the record still has queued jobs
+        self.has_news = False  # since it was last set to False, something may be for a worker that got nothing
         self._claims = 0
         self._leases_lost = 0
         self._outcomes: Counter[str] = Counter()
@@ -99,6 +97,9 @@ class Scheduler:
     def add_run(self, run: RunState, ready: Iterable[int] | None = None) -> None:
         """Take a run with its jobs, of which ``ready`` (all, if not told) may be handed out."""
         self.runs[run.run_id] = run
+        self.has_news = True
+        if run.unstopped_from is not None:
+            self._stopped[run.run_id] = run
         self._by_sequence[run.sequence] = run
         numbers = range(run.total) if ready is None else ready
         self.queue.add_run(run.sequence, run.owner, ((n, run.lanes[n], run.priorities[n], run.expected_s[n]) for n in numbers))
@@ -135,6 +136,7 @@ class Scheduler:
         self.queue.remove_run(run.sequence)
         run.stop_waiting()
         run.unstopped_from = 0
+        self._stopped[run_id] = run
         self.changes.append(RunStopped(run_id, reason, at))
         for attempt in run.in_hand.values():
             attempt.stop = StopReason.CANCELLED
@@ -143,17 +145,19 @@ class Scheduler:
 
     def has_to_stop(self) -> bool:
         """Tell whether jobs of cancelled runs are still to be recorded as such."""
-        return any(run.unstopped_from is not None for run in self.runs.values())
+        return bool(self._stopped)
 
     def stop_some(self, *, at: float) -> bool:
         """Have some more jobs of cancelled runs recorded as such; return whether there are any left to do so."""
-        run = next((run for run in self.runs.values() if run.unstopped_from is not None), None)
+        run = next(iter(self._stopped.values()), None)
         if run is None or run.unstopped_from is None:
             return False
         first, end = run.unstopped_from, min(run.unstopped_from + STOPPED_AT_ONCE, run.total)
         in_hand = tuple(number for number in run.in_hand if first <= number < end)
         self.changes.append(JobsStopped(run.run_id, first, end, in_hand, at))
         run.unstopped_from = end if end < run.total else None
+        if run.unstopped_from is None:
+            del self._stopped[run.run_id]
         self._end_if_over(run, at)
         return True
 
@@ -245,12 +249,8 @@ class Scheduler:
             return []
         is_barred = self.usage.is_barred if self.usage.policy.quotas else None
         claims: list[Claim] = []
-        while lanes := self._lanes_for(worker):
+        while worker.has_room and (lanes := self._lanes_for(worker)):
             ahead = len(worker.in_hand) >= worker.slots
-            if ahead and (
-                worker.planned_s >= worker.slots * AHEAD_S or len(worker.in_hand) >= worker.slots * AHEAD_JOBS or not worker.slots
-            ):
-                break
             job = self.queue.take(
                 lanes, name, reluctantly=reluctantly, wanted=self._is_short if ahead else None, is_barred=is_barred
             )
@@ -261,7 +261,11 @@ class Scheduler:
 
     def has_ready(self) -> bool:
         """Tell whether any job waits."""
-        return bool(self.queue.lanes())
+        return self.queue.has_any
+
+    def has_room(self, name: str) -> bool:
+        """Tell whether a worker could take another job."""
+        return self.workers[name].has_room
 
     def connection_lost(self, name: str, incarnation: str, *, since: float, now: float, at: float) -> None:
         """Take back what a worker has, if it said nothing since ``since``: its connection broke then."""
@@ -524,6 +528,7 @@ class Scheduler:
     def _queue_again(self, run: RunState, number: int, tries: Tries, *, last_worker: str) -> None:
         run.tries[number] = tries
         run.join_queue(number)
+        self.has_news = True
         self.queue.put_back(run.ready_job(number), run.lanes[number], run.priorities[number], run.expected_s[number], last_worker)
 
     def _let_go(self, attempt: AttemptInHand) -> None:
@@ -531,6 +536,7 @@ class Scheduler:
         self._watched.pop(attempt.fence, None)
         run = self.runs[attempt.run_id]
         del run.in_hand[attempt.number]
+        self.has_news = self.has_news or self.usage.is_scarce(run.lanes[attempt.number])
         self.usage.give_back(run.owner, run.lanes[attempt.number])
         if attempt.worker:
             worker = self.workers[attempt.worker]

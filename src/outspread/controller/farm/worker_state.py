@@ -6,6 +6,12 @@ from outspread.controller.command_values import CommandNews, WorkerHealth, Worke
 from outspread.controller.farm.attempt_in_hand import AttemptInHand
 from outspread.controller.farm.ready_queue import Lane, serves
 
+#: A worker has so many seconds of work for each slot at hand, in short jobs.
+AHEAD_S: Final = 0.2
+#: And at most so many jobs a slot.
+AHEAD_JOBS: Final = 64
+#: So many lanes are known to be for a worker, or not, without looking.
+_LANES_KEPT: Final = 10_000
 #: After so many infrastructure failures in a row a worker is held, twice as long each time.
 _FAILURES_IN_A_ROW: Final = 3
 _FIRST_HOLD_S: Final = 30.0
@@ -53,8 +59,18 @@ class WorkerState:
     def may_serve(self, lane: Lane) -> bool:
         known = self.lanes.get(lane)
         if known is None:
+            if len(self.lanes) >= _LANES_KEPT:
+                self.lanes.clear()
             known = self.lanes[lane] = serves(self.dimensions, lane)
         return known
+
+    @property
+    def has_room(self) -> bool:
+        """Whether it could take another job: one a slot, and short ones ahead."""
+        count = len(self.in_hand)
+        return count < self.slots or (
+            self.slots > 0 and self.planned_s < self.slots * AHEAD_S and count < self.slots * AHEAD_JOBS
+        )
 
     def is_held(self, at: float) -> bool:
         return bool(self.health.hold) or at < self.held_until
