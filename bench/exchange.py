@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import logging
+import random
 import statistics
 import tempfile
 import time
@@ -108,6 +109,7 @@ async def _jobs_a_second(per_call: int) -> float:
 async def _latencies(url: str) -> list[float]:
     """Return how long calls took that told the end of a job and were answered with the next, on a farm of a thousand workers."""
     took: list[float] = []
+    dice = random.Random(1)
     over_at = time.perf_counter() + _SETTLES_S + _MEASURED_S
 
     async def listen(worker: _Worker) -> None:
@@ -120,10 +122,10 @@ async def _latencies(url: str) -> list[float]:
         listening = asyncio.create_task(listen(worker))
         while time.perf_counter() < over_at:
             await worker.call(begun=worker.holding)
-            await asyncio.sleep(_JOB_S)
+            await asyncio.sleep(dice.uniform(0.5, 1.5) * _JOB_S)  # in step they would come all at once
             began = time.perf_counter()
             await worker.call(ended=worker.holding)
-            if began > over_at - _MEASURED_S:
+            if over_at - _MEASURED_S < began < over_at:
                 took.append(time.perf_counter() - began)
         listening.cancel()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import os
 import resource
 import signal
@@ -31,6 +32,9 @@ from outspread.server.token_book import TokenBook
 from outspread.store.digest import Digest
 from outspread.store.disk_store import DiskStore
 
+#: Looking through all objects for cycles takes a tenth of a second on a farm that is busy, and for that long nobody is answered.
+#: What lives long here has none.
+_COLLECTIONS: Final = (10_000, 10, 100_000)
 #: What is left to be written has so long, when a controller stops.
 _CLOSES_WITHIN_S: Final = 2.0
 
@@ -69,6 +73,7 @@ async def serve(settings: Settings, *, ready: Callable[[str], None], companion: 
 async def serving(settings: Settings, *, wall: Callable[[], float] = time.time) -> AsyncIterator[Served]:
     """Serve a controller meanwhile. In the end, who waits is answered, and what was said is written."""
     _raise_file_limit()
+    gc.set_threshold(*_COLLECTIONS)
     async with AsyncExitStack() as stack:
         listening = stack.enter_context(_listen(settings.listen))
         url = _url(listening)

@@ -6,14 +6,15 @@ Decides nothing by itself; here is who waits for whom. What a call reports is du
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, TypeVar
 
 from msgspec import structs
 
 from outspread.controller.command_values import (
     Claim,
     CommandAttempt,
+    CommandJob,
     CommandJobStatus,
     CommandNews,
     CommandRun,
@@ -35,7 +36,7 @@ from outspread.controller.farm.farm_log import log_changes
 from outspread.controller.farm.farm_policy import FarmPolicy
 from outspread.controller.farm.farm_reader import PROGRESS_LIMIT, KnownRun
 from outspread.controller.farm.latencies import Latencies
-from outspread.controller.farm.run_state import RunState
+from outspread.controller.farm.run_state import PlannedJob, RunState
 from outspread.controller.farm.saved_state import planned, restore
 from outspread.controller.farm.scheduler import Scheduler, split_attempt_id
 from outspread.controller.farm.slots_needed import Work
@@ -45,11 +46,15 @@ from outspread.controller.read_record import read_durations
 from outspread.controller.values import JobState, Outcome
 from outspread.errors import ConflictError, NotFoundError, UserError
 
+_T = TypeVar("_T")
+
 _TICK_S: Final = 0.5
 #: How long a worker whose connection broke has to speak again.
 _GRACE_S: Final = 1.0
 _JOBS_LIMIT: Final = 1000
 _FORGOTTEN_LIMIT: Final = 100
+#: So many jobs take longer to look at than handing them to a thread.
+_MANY_JOBS: Final = 500
 _LOG_LIMIT_BYTES: Final = 4 * 1024 * 1024
 
 
@@ -160,9 +165,7 @@ class FarmController:
 
     async def submit_commands(self, run: CommandRun) -> CommandRunStatus:
         """Accept a run. UserError for one that cannot be, ConflictError for other content under a known id."""
-        submission_check.check(run)
-        documents = submission_check.encoded(run.jobs)
-        digest = submission_check.digest(run, documents)
+        documents, digest = await _off_loop(len(run.jobs), lambda: submission_check.accept(run))
         while (earlier := self._submitting.get(run.run_id)) is not None:
             await earlier.wait()
         over = self._submitting[run.run_id] = asyncio.Event()
@@ -335,7 +338,7 @@ class FarmController:
         await self._check_inputs(run)
         known_s = await self._ledger.read(lambda connection, _: read_durations(connection, run.project))
         unknown_s = usual(sorted(known_s[key] for job in run.jobs if (key := job.key or job.name) in known_s))
-        jobs = [planned(job, document, known_s, unknown_s) for job, document in zip(run.jobs, documents, strict=True)]
+        jobs = await _off_loop(len(run.jobs), lambda: _planned(run.jobs, documents, known_s, unknown_s))
         at = self._wall()
         accepted = RunAccepted(
             run_id=run.run_id,
@@ -494,6 +497,17 @@ class FarmController:
                 await self._ledger.settle()
             return True
         return False
+
+
+def _planned(
+    jobs: Sequence[CommandJob], documents: Sequence[bytes], known_s: Mapping[str, float], unknown_s: float
+) -> list[PlannedJob]:
+    return [planned(job, document, known_s, unknown_s) for job, document in zip(jobs, documents, strict=True)]
+
+
+async def _off_loop(jobs: int, function: Callable[[], _T]) -> _T:
+    """Call a function that takes long for many jobs, so that others are answered meanwhile."""
+    return function() if jobs < _MANY_JOBS else await asyncio.to_thread(function)
 
 
 class _Poll:

@@ -27,6 +27,13 @@ LEAST_MEMORY_BYTES: Final = 8 * 1024**2
 _GLOBS_LIMIT: Final = 1000
 
 
+def accept(run: CommandRun) -> tuple[list[bytes], str]:
+    """Return the jobs of a run as they are kept, and the digest of its content; UserError when it cannot be accepted."""
+    check(run)
+    documents = encoded(run.jobs)
+    return documents, digest(run, documents)
+
+
 def check(run: CommandRun) -> None:
     """Raise UserError when a run cannot be accepted."""
     try:
