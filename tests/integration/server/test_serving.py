@@ -1,6 +1,7 @@
 """A controller as a program: it says where it is, stops within seconds, and goes on where it stopped."""
 
 import asyncio
+import json
 import os
 import re
 import signal
@@ -70,7 +71,7 @@ def test_sigterm_answers_who_waits_and_ends_soon(start: Start) -> None:
 
     asyncio.run(scenario())
     assert process.stderr is not None
-    assert process.stderr.read() == ""
+    assert [json.loads(line)["event"] for line in process.stderr] == ["run accepted"]
 
 
 def test_what_was_acknowledged_survives_being_killed(start: Start) -> None:
