@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tests.faults.site import wait_for
@@ -45,29 +45,45 @@ class FarmSite:
 
     # --- programs ---
 
-    def start_controller(self, *, state: Path | None = None) -> subprocess.Popen[bytes]:
-        """Start a controller, and return when it serves."""
+    def start_controller(
+        self, *, state: Path | None = None, environment: Mapping[str, str] | None = None, may_die: bool = False
+    ) -> subprocess.Popen[bytes]:
+        """Start a controller, and return when it serves, or has died if it may."""
         config = self.directory / "controller.yaml"
         config.write_text(f"state: {state or self.state}\n")
         words = ["serve", "--config", str(config), "--listen", f"127.0.0.1:{self._port}"]
-        process = self.controller = self._start(words, stdout=subprocess.PIPE)
+        process = self.controller = self._start(words, stdout=subprocess.PIPE, environment=environment)
         assert process.stdout is not None
         with process.stdout as said:  # one line is all it says there
             line = said.readline().decode()
+        if may_die and not line:
+            process.wait(10)
+            return process
         found = re.search(r"http://127\.0\.0\.1:(\d+)", line)
         assert found is not None, f"no controller: {line!r} {self.log()}"
         self._port = int(found[1])
         return process
 
-    def start_worker(self, name: str, *, slots: int = 1, url: str = "", words: Sequence[str] = ()) -> subprocess.Popen[bytes]:
-        """Start a worker, and return when the controller knows it."""
+    def start_worker(
+        self,
+        name: str,
+        *,
+        slots: int = 1,
+        url: str = "",
+        words: Sequence[str] = (),
+        environment: Mapping[str, str] | None = None,
+        wait: bool = True,
+    ) -> subprocess.Popen[bytes]:
+        """Start a worker, and return when the controller knows it, or at once."""
         process = self._start(
             [
                 *("worker", "--controller", url or self.url, "--name", name, "--slots", str(slots)),
                 *("--work-dir", str(self.directory / name), *words),
-            ]
+            ],
+            environment=environment,
         )
-        self.wait_until(lambda: self.is_connected(name), f"worker {name}")
+        if wait:
+            self.wait_until(lambda: self.is_connected(name), f"worker {name}")
         return process
 
     def restart_controller(self, number: signal.Signals = signal.SIGKILL) -> None:
@@ -83,13 +99,15 @@ class FarmSite:
 
     # --- questions ---
 
-    def submit(self, *commands: str, run_id: str = "run", retries: int = 0, timeout_s: float = 0.0) -> CommandRunStatus:
+    def submit(
+        self, *commands: str, run_id: str = "run", retries: int = 0, timeout_s: float = 0.0, owner: str = "me"
+    ) -> CommandRunStatus:
         """Submit shell commands as jobs, named j0, j1, ...."""
         jobs = tuple(
             CommandJob(name=f"j{number}", command=("/bin/sh", "-c", command), retries=retries, timeout_s=timeout_s, grace_s=0.5)
             for number, command in enumerate(commands)
         )
-        return asyncio.run(self._submit(CommandRun(run_id=run_id, owner="me", jobs=jobs)))
+        return asyncio.run(self._submit(CommandRun(run_id=run_id, owner=owner, jobs=jobs)))
 
     async def _submit(self, run: CommandRun) -> CommandRunStatus:
         async with HttpController(self.url) as controller:
@@ -204,8 +222,10 @@ class FarmSite:
                         found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
         return found
 
-    def _start(self, words: Sequence[str], *, stdout: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, "XDG_CACHE_HOME": str(self.directory / "cache"), "SITE": self._mark}
+    def _start(
+        self, words: Sequence[str], *, stdout: int = subprocess.DEVNULL, environment: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        environment = {**os.environ, **(environment or {}), "XDG_CACHE_HOME": str(self.directory / "cache"), "SITE": self._mark}
         with self._logs.open("ab") as log:
             process = subprocess.Popen(
                 [sys.executable, str(_HASTY), str(self.lease_s), *words],
