@@ -10,6 +10,8 @@ from outspread.controller.values import Outcome
 INFRA_LIMIT: Final = 5
 #: A job that ended so many different workers is poison.
 POISON_LIMIT: Final = 3
+#: One that was in the hands of so many is suspect: a worker is given no other such job beside it, so that the next loss tells.
+SUSPECT_LIMIT: Final = 2
 
 
 class Tries(Struct, frozen=True):
@@ -18,6 +20,14 @@ class Tries(Struct, frozen=True):
     failures: int = 0  # attempts that failed or took too long
     infra_failures: int = 0
     ended_workers: frozenset[str] = frozenset()  # that were lost with it in their hands
+
+    @property
+    def is_suspect(self) -> bool:
+        return len(self.ended_workers) >= SUSPECT_LIMIT
+
+    def lost_with(self, worker: str) -> "Tries":
+        """Return these, and that a worker was lost; no failure is counted."""
+        return Tries(self.failures, self.infra_failures, self.ended_workers | {worker})
 
 
 class Decision(Struct, frozen=True):
@@ -35,7 +45,9 @@ def decide(tries: Tries, outcome: Outcome, *, retries: int, reason: str = "", lo
         return Decision(tries, outcome if tries.failures > retries else None, reason)
     if outcome is not Outcome.INFRA:
         return Decision(tries, outcome, reason)
-    ended = tries.ended_workers | {lost_worker} if lost_worker else tries.ended_workers
+    if lost_worker:
+        tries = tries.lost_with(lost_worker)
+    ended = tries.ended_workers
     tries = Tries(tries.failures, tries.infra_failures + 1, ended)
     if len(ended) >= POISON_LIMIT:
         return Decision(tries, Outcome.INFRA, f"it ended {len(ended)} workers: {', '.join(sorted(ended))}")

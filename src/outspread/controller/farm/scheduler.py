@@ -7,6 +7,7 @@ is left in ``changes`` for the ledger.
 import math
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Final
 
 from msgspec import Raw, structs
@@ -24,7 +25,7 @@ from outspread.controller.command_values import (
     WorkerStatus,
 )
 from outspread.controller.farm.attempt_in_hand import AttemptInHand
-from outspread.controller.farm.command_rules import Decision, Tries, decide
+from outspread.controller.farm.command_rules import POISON_LIMIT, Decision, Tries, decide
 from outspread.controller.farm.farm_changes import (
     AttemptOver,
     FarmChange,
@@ -39,7 +40,7 @@ from outspread.controller.farm.farm_changes import (
 )
 from outspread.controller.farm.farm_policy import FarmPolicy, Usage
 from outspread.controller.farm.owner_shares import OwnerShares
-from outspread.controller.farm.ready_queue import Lane, ReadyQueue
+from outspread.controller.farm.ready_queue import Lane, ReadyJob, ReadyQueue
 from outspread.controller.farm.run_state import RunState
 from outspread.controller.farm.worker_state import AHEAD_S, WorkerState
 from outspread.controller.farm_figures import FarmFigures, LaneFigures, LatencyFigures
@@ -83,6 +84,7 @@ class Scheduler:
         self._disturbed: dict[str, None] = {}  # workers with something to be told, in order
         self._stopped: dict[str, RunState] = {}  # cancelled runs of which the record still has queued jobs
         self.has_news = False  # since it was last set to False, something may be for a worker that got nothing
+        self._suspects = False  # there was ever a job under suspicion
         self._claims = 0
         self._leases_lost = 0
         self._outcomes: Counter[str] = Counter()
@@ -251,9 +253,8 @@ class Scheduler:
         claims: list[Claim] = []
         while worker.has_room and (lanes := self._lanes_for(worker)):
             ahead = len(worker.in_hand) >= worker.slots
-            job = self.queue.take(
-                lanes, name, reluctantly=reluctantly, wanted=self._is_short if ahead else None, is_barred=is_barred
-            )
+            wanted = partial(self._suits, worker, ahead=ahead) if ahead or self._suspects else None
+            job = self.queue.take(lanes, name, reluctantly=reluctantly, wanted=wanted, is_barred=is_barred)
             if job is None:
                 break
             claims.append(self._claim(worker, self._by_sequence[job.run], job.number, sequence=sequence, now=now))
@@ -392,8 +393,15 @@ class Scheduler:
     def _lanes_for(self, worker: WorkerState) -> list[Lane]:
         return [lane for lane in self.queue.lanes() if worker.may_serve(lane) and not self.usage.full_limit(lane)]
 
-    def _is_short(self, job: tuple[int, int]) -> bool:
-        return self._by_sequence[job[0]].planned_s(job[1]) <= AHEAD_S
+    def _suits(self, worker: WorkerState, job: ReadyJob, *, ahead: bool) -> bool:
+        """Tell whether a worker may be given a job: ahead of its slots short ones only, and one suspect at a time."""
+        run = self._by_sequence[job.run]
+        if run.tried(job.number).is_suspect:
+            return not ahead and not any(self._is_suspect(attempt) for attempt in worker.in_hand.values())
+        return not ahead or run.planned_s(job.number) <= AHEAD_S
+
+    def _is_suspect(self, attempt: AttemptInHand) -> bool:
+        return self.runs[attempt.run_id].tried(attempt.number).is_suspect
 
     def _own(self, worker: WorkerState, fence: int) -> AttemptInHand | None:
         """Return the attempt if it is this worker's; one of before a restart becomes so."""
@@ -527,6 +535,7 @@ class Scheduler:
 
     def _queue_again(self, run: RunState, number: int, tries: Tries, *, last_worker: str) -> None:
         run.tries[number] = tries
+        self._suspects = self._suspects or tries.is_suspect
         run.join_queue(number)
         self.has_news = True
         self.queue.put_back(run.ready_job(number), run.lanes[number], run.priorities[number], run.expected_s[number], last_worker)
@@ -546,7 +555,10 @@ class Scheduler:
     def _lose(self, attempt: AttemptInHand, reason: str, *, at: float) -> None:
         """Take an attempt from a worker that is gone."""
         self._leases_lost += 1
-        if attempt.begun_at is None:
+        run = self.runs[attempt.run_id]
+        tries = run.tried(attempt.number).lost_with(attempt.worker) if attempt.worker else run.tried(attempt.number)
+        if attempt.begun_at is None and len(tries.ended_workers) < POISON_LIMIT:
+            run.tries[attempt.number] = tries
             self._release(attempt, at=at, reason=reason)
         else:
             end = AttemptEnd(attempt.fence, Outcome.INFRA, reason=reason)

@@ -34,6 +34,7 @@ class WorkDirectories:
             self.path.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise InfrastructureError(f"cannot use the work directory {base}: {error.strerror}") from error
+        self._removal: asyncio.Future[None] | None = None  # the last one
         self._useless: asyncio.Queue[Path] = asyncio.Queue()
         for path in self._left():
             self._useless.put_nowait(path)
@@ -45,10 +46,14 @@ class WorkDirectories:
     async def serve(self) -> None:
         """Remove what is given back, until cancelled."""
         while True:
-            await asyncio.to_thread(remove_all, await self._next())
+            paths = await self._next()
+            self._removal = asyncio.ensure_future(asyncio.to_thread(remove_all, paths))
+            await asyncio.shield(self._removal)
 
     async def close(self) -> None:
         """Remove all that is ours."""
+        if self._removal is not None:
+            await self._removal  # two at once would get into each other's way
         await asyncio.to_thread(remove_all, [self.path])
 
     async def _next(self) -> Sequence[Path]:

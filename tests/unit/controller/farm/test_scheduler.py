@@ -221,6 +221,27 @@ def test_a_cancelled_run_ends_when_its_worker_is_lost(farm: Any, hand: Make) -> 
     assert run_over(farm).counts.cancelled == 1
 
 
+def test_what_was_in_the_hands_of_two_lost_workers_is_given_one_at_a_time(farm: Any, hand: Make) -> None:
+    """Poison is known by the third loss, and what was beside it is not blamed; whether it had begun or not."""
+    farm.submit("r", 4)
+    for name in ("ann", "bob"):
+        worker = hand(name, slots=4)
+        assert len(worker.call().claims) == 4
+        farm.tick(31)
+    eve = hand("eve", slots=4)
+    (first,) = eve.call().claims
+    assert eve.call().claims == ()
+    (second,) = eve.call(ended=[AttemptEnd(first.fence, Outcome.PASSED)]).claims
+    farm.tick(31)
+    (over_now,) = [change for change in over(farm) if change.outcome is Outcome.INFRA]
+    assert (over_now.number, over_now.reason) == (second.number, "it ended 3 workers: ann, bob, eve")
+    joe = hand("joe", slots=4)
+    for _ in range(2):
+        (claim,) = joe.call().claims
+        joe.call(ended=[AttemptEnd(claim.fence, Outcome.PASSED)], free=False)
+    assert farm.scheduler.runs == {}
+
+
 def test_a_job_that_ends_its_workers_is_poison(farm: Any, hand: Make) -> None:
     farm.submit("r", 1)
     for number in range(POISON_LIMIT):
