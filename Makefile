@@ -2,6 +2,7 @@
 # make test   makes the environment, installs what the tests need, checks everything and runs all tests
 # make faults N=20   runs the fault tests so many times, each time with another seed
 # make simulate STEPS=1000000 SEED=7   runs a simulated farm through crashes and a bad network for so long
+# make soak MINUTES=10 SEED=7   keeps a farm at work for so long while its controller and workers are killed at random
 # make bench  prints what Outspread costs, beside the yardsticks of the machine
 # make format puts the code into the one form
 
@@ -9,10 +10,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check unit faults simulate bench format clean
+.PHONY: demo test check unit faults simulate soak bench format clean
 
 STEPS := 1000000
 N := 20
+MINUTES := 10
 
 demo: $(READY)
 	@sh tools/demo.sh $(BIN)
@@ -36,6 +38,9 @@ faults: $(READY)
 
 simulate: $(READY)
 	@$(BIN)/python -m tests.simulation --steps $(STEPS) $(if $(SEED),--seed $(SEED))
+
+soak: $(READY)
+	@$(BIN)/python -m tests.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
 
 bench: $(READY)
 	@$(BIN)/python -m bench
