@@ -11,6 +11,7 @@ from bench.emulated_machine import emulated_machine
 from bench.exchange import exchange
 from bench.farm import farm
 from bench.listing import listing
+from bench.million import million
 from bench.report import print_figure, print_heading
 from bench.running import running
 from bench.sandbox_shell import sandbox_shell
@@ -37,6 +38,7 @@ def main() -> int:
         "qemu": ("An emulated machine", lambda: emulated_machine(bin_dir)),
         "farm": ("A farm of one host", lambda: farm(bin_dir)),
         "exchange": ("A controller by itself", lambda: exchange(bin_dir)),
+        "million": ("A million queued jobs", lambda: million(bin_dir)),
         "scheduling": ("The order of a farm, in simulated time", scheduling),
         "worker": ("A worker of command jobs by itself", command_jobs),
         "running": ("Running in sandboxes", lambda: running(bin_dir)),

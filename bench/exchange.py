@@ -33,7 +33,7 @@ _MEASURED_S: Final = 15.0
 _SETTLES_S: Final = 4.0
 
 
-class _Worker:
+class Caller:
     """A worker that does nothing but call. Its jobs are long enough that it is given no more than it has slots for."""
 
     def __init__(self, port: WorkerPort, name: str, *, slots: int = 1) -> None:
@@ -58,6 +58,11 @@ class _Worker:
         assert orders is not None
         self.holding = (*held, *(claim.fence for claim in orders.claims))
         return orders
+
+    async def leave(self) -> None:
+        """Say the last word: what it holds goes back."""
+        news = CommandNews("1", next(self._sequence), self._slots, 0, returned=self.holding, leaving=True)
+        await self._port.exchange(Exchange(self._name, 0, commands=news))
 
 
 class _HttpPort:
@@ -90,7 +95,7 @@ def _run(jobs: int) -> CommandRun:
 async def _jobs_a_second(per_call: int) -> float:
     """Have workers end so many jobs in each call and take as many, until none is left."""
 
-    async def work(worker: _Worker) -> None:
+    async def work(worker: Caller) -> None:
         await worker.call()
         while worker.holding:
             await worker.call(ended=worker.holding)
@@ -100,7 +105,7 @@ async def _jobs_a_second(per_call: int) -> float:
         began = time.perf_counter()
         async with asyncio.TaskGroup() as group:
             for number in range(_CALLERS):
-                group.create_task(work(_Worker(controller, f"w{number}", slots=per_call)))
+                group.create_task(work(Caller(controller, f"w{number}", slots=per_call)))
         took_s = time.perf_counter() - began
         assert (await controller.progress("r")).status.counts.passed == _JOBS
     return _JOBS / took_s
@@ -112,11 +117,11 @@ async def _latencies(url: str) -> list[float]:
     dice = random.Random(1)
     over_at = time.perf_counter() + _SETTLES_S + _MEASURED_S
 
-    async def listen(worker: _Worker) -> None:
+    async def listen(worker: Caller) -> None:
         while True:
             await worker.call(wait_s=20.0)
 
-    async def work(worker: _Worker, number: int) -> None:
+    async def work(worker: Caller, number: int) -> None:
         await asyncio.sleep(number / _CROWD * _JOB_S)
         await worker.call()
         listening = asyncio.create_task(listen(worker))
@@ -134,7 +139,7 @@ async def _latencies(url: str) -> list[float]:
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session, asyncio.TaskGroup() as group:
         port = _HttpPort(session, url)
         for number in range(_CROWD):
-            group.create_task(work(_Worker(port, f"w{number}"), number))
+            group.create_task(work(Caller(port, f"w{number}"), number))
     return took
 
 

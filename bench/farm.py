@@ -47,6 +47,11 @@ class _Farm:
         self.cpu_s = 0.0
         self._process = process
 
+    def memory_mb(self, figure: str) -> float:
+        """Return what ``/proc`` says: ``VmRSS`` for now, ``VmHWM`` for the most it ever was."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(status.partition(f"{figure}:")[2].split()[0]) / 1024
+
     def end(self) -> None:
         self._process.send_signal(signal.SIGTERM)
         _, status, usage = os.wait4(self._process.pid, 0)
@@ -61,12 +66,12 @@ def _up(bin_dir: Path) -> Iterator[_Farm]:
 
 
 @contextmanager
-def serving(bin_dir: Path, *words: str) -> Iterator[_Farm]:
+def serving(bin_dir: Path, *words: str, state: Path | None = None) -> Iterator[_Farm]:
     """Have a controller of its own meanwhile: ``outspread serve`` unless other words are given."""
     with tempfile.TemporaryDirectory(prefix="outspread-bench-") as directory:
         environment = {
             **os.environ,
-            "OUTSPREAD_CONTROLLER_STATE": f"{directory}/state",
+            "OUTSPREAD_CONTROLLER_STATE": str(state or f"{directory}/state"),
             "XDG_CACHE_HOME": f"{directory}/cache",
         }
         command = [str(bin_dir / "outspread"), *(words or ("serve",)), "--listen", "127.0.0.1:0"]

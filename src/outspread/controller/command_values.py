@@ -26,7 +26,7 @@ class Isolation(StrEnum):
     SANDBOX = "sandbox"  # a throw-away view of the machine's own root, or of the tree that ``image`` names
 
 
-class CommandJob(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+class CommandJob(Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True, gc=False):
     """One command that must succeed. Its name is unique in its run."""
 
     name: str

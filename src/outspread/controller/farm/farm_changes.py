@@ -9,7 +9,7 @@ from outspread.controller.command_values import AttemptEnd, JobCounts
 from outspread.controller.values import JobState, Outcome
 
 
-class AcceptedJob(Struct, frozen=True):
+class AcceptedJob(Struct, frozen=True, gc=False):
     """A job as the tables keep it; ``job`` is its JSON."""
 
     name: str

@@ -26,8 +26,13 @@ class Lane(NamedTuple):
 _RETRIES_LOOKED_AT: Final = 8
 
 
+_ANY_WORKER: Final = Lane()
+
+
 def lane_of(requires: Mapping[str, str], limits: Iterable[str] = ()) -> Lane:
     """Return the lane of a job."""
+    if not requires and not limits:
+        return _ANY_WORKER
     return Lane(tuple(sorted(requires.items())), tuple(sorted(set(limits))))
 
 
