@@ -23,7 +23,7 @@ def _job(name: str, *, priority: int = 0, samples: int = 1) -> Job:
     )
 
 
-def _run(*jobs: Job | str, workers: int = 1, options: RunOptions | None = None, run_id: str = "run-1") -> RunSpec:
+def run_spec(*jobs: Job | str, workers: int = 1, options: RunOptions | None = None, run_id: str = "run-1") -> RunSpec:
     made = tuple(_job(job) if isinstance(job, str) else job for job in jobs)
     systems: dict[str, dict[str, System]] = {}
     for job in made:
@@ -40,4 +40,4 @@ def make_job() -> Callable[..., Job]:
 
 @pytest.fixture
 def make_run() -> Callable[..., RunSpec]:
-    return _run
+    return run_spec
