@@ -204,13 +204,15 @@ class SeatMachine(RuleBasedStateMachine):
         for seat in self.seats:
             self.run.hear(SeatClosed(6.0, seat.seat_id, seat.fence))
         for _ in range(100):
-            seat = self.run.open_seat("worker")
-            if seat is None:
+            honest = self.run.open_seat("worker")
+            if honest is None:
                 break
-            while (given := self.run.assign(JobWanted(seat.seat_id, seat.fence), at=7.0)) is not None and given.job is not None:
-                finished = AttemptFinished(8.0, seat.seat_id, seat.fence, given.job.name, given.attempt, Outcome.PASSED, 1.0)
+            while (
+                given := self.run.assign(JobWanted(honest.seat_id, honest.fence), at=7.0)
+            ) is not None and given.job is not None:
+                finished = AttemptFinished(8.0, honest.seat_id, honest.fence, given.job.name, given.attempt, Outcome.PASSED, 1.0)
                 assert self.run.hear(finished)
-            assert self.run.hear(SeatClosed(9.0, seat.seat_id, seat.fence))
+            assert self.run.hear(SeatClosed(9.0, honest.seat_id, honest.fence))
         assert self.run.is_finished(), "a job has no end"
 
 
