@@ -5,6 +5,7 @@ outside, devices and the like are not made; they are named in ``refused``.
 """
 
 import contextlib
+import errno
 import os
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +16,8 @@ from outspread.machines.tar_reader import EntryKind, TarEntry
 _DIRECTORY_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _LATEST_TIME_S = 2**40  # far in the future, and within what every file system can note
 _FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+#: What the kernel says of entries that cannot be anywhere: names that are too long, hard links to directories.
+_OF_THE_ENTRY = frozenset({errno.ENAMETOOLONG, errno.EPERM, errno.EISDIR, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.EILSEQ})
 
 
 class _RefusedError(Exception):
@@ -46,7 +49,11 @@ class TreeWriter:
             self._close_file()
             try:
                 self._begin(event)
-            except _RefusedError:
+            except (_RefusedError, ValueError):  # the latter for names with a NUL
+                self.refused.append(event.name)
+            except OSError as error:
+                if error.errno not in _OF_THE_ENTRY:
+                    raise
                 self.refused.append(event.name)
         elif self._file >= 0:
             unwritten = memoryview(event)
