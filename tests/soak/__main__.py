@@ -12,12 +12,13 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.faults.farm_site import FarmSite, farm_site
 
 from outspread.client.http_controller import HttpController
-from outspread.controller.command_values import CommandJob, CommandRun, JobCounts
+from outspread.controller.command_values import CommandJob, CommandRun
 from outspread.controller.values import Outcome
 from outspread.errors import InfrastructureError
 
@@ -52,8 +53,8 @@ class _Soak:
         client.join()
         for error in self.trouble:
             raise error
-        for run_id in self.acknowledged:
-            self._check(run_id, self.site.wait_for_end(run_id, within_s=300).counts)
+        self.site.wait_until(self._is_idle, "the end of all runs", within_s=300)
+        asyncio.run(self.check_all(self.site.url, self.acknowledged))
 
     def _kill(self) -> None:
         if self.dice.random() < 0.4:
@@ -97,16 +98,30 @@ class _Soak:
             for number in range(_JOBS)
         )
 
-    def _check(self, run_id: str, counts: JobCounts) -> None:
-        # A job may have met so many kills that it ended as infra: nothing is known of it then, and nothing is lost.
-        assert counts.passed + counts.failed + counts.infra == counts.total == _JOBS, (run_id, counts)
-        for number in range(_JOBS):
-            decides = [attempt for attempt in self.site.job(number, run_id).attempts if attempt.decides]
-            assert len(decides) == 1, (run_id, number, decides)
-            (attempt,) = decides
-            if attempt.outcome is not Outcome.INFRA:
-                assert attempt.outcome is (Outcome.FAILED if number % 10 == 9 else Outcome.PASSED), attempt
-                assert self.site.log_of(attempt.attempt_id) == f"{run_id} {number}\n".encode(), attempt
+    def _is_idle(self) -> bool:
+        async def ask() -> int:
+            async with HttpController(self.site.url) as controller:
+                return (await controller.figures()).runs
+
+        return not asyncio.run(ask())
+
+    @staticmethod
+    async def check_all(url: str, run_ids: Iterable[str]) -> None:
+        """Fail unless each of these runs came to its right end."""
+        async with HttpController(url) as controller:
+            for run_id in run_ids:
+                counts = (await controller.progress(run_id)).status.counts
+                # A job may have met so many kills that it ended as infra: nothing is known of it then, and nothing is lost.
+                assert counts.passed + counts.failed + counts.infra == counts.total == _JOBS, (run_id, counts)
+                jobs = (await controller.jobs(run_id, limit=_JOBS)).jobs
+                assert len(jobs) == _JOBS
+                for job in jobs:
+                    (attempt,) = [attempt for attempt in job.attempts if attempt.decides]
+                    if attempt.outcome is Outcome.INFRA:
+                        continue
+                    assert attempt.outcome is (Outcome.FAILED if job.number % 10 == 9 else Outcome.PASSED), attempt
+                    log = await controller.log_part(attempt.attempt_id)
+                    assert log.data == f"{run_id} {job.number}\n".encode(), attempt
 
 
 def main() -> int:
