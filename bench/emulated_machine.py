@@ -16,7 +16,7 @@ from tests.guests.guest_image import PASSWORD, make_image, why_no_guests
 from bench.first_lines import make_marking_project, seconds_side_by_side, seconds_to_first_lines
 from bench.report import Figure
 
-ROUNDS = 3
+ROUNDS = 5
 ROUNDS_OF_EIGHT = 2
 MOST_OF_BY_HAND = 1.2
 MOST_OF_EIGHT_BY_HAND = 1.3

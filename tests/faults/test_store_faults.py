@@ -28,7 +28,8 @@ from outspread.store.materialise import materialise
 from outspread.store.remote_store import open_remote_store
 from outspread.store.upload import upload_tree
 
-SEEDS = range(3)
+SEED = int(os.environ.get("OUTSPREAD_FAULT_SEED", "0"))
+SEEDS = range(SEED, SEED + 3)
 
 
 async def allow_all(_scope: Scope, _access: Access) -> None:

@@ -229,13 +229,14 @@ def test_f38_a_worker_that_lies_changes_nothing(farm: FarmSite) -> None:
                 assert {stop.fence for stop in orders.stops} == {fence}
             job = await controller.job("run", 0)
             assert (job.outcome, job.attempts[0].worker, job.attempts[0].outcome) == (None, "ann", None)
-            absurd = AttemptEnd(own.fence, Outcome.ABORTED, run_s=-1e300, fetch_s=math.inf, reason="x" * 100_000, pieces=7)
+            absurd = AttemptEnd(own.fence, Outcome.ABORTED, run_s=-1e300, fetch_s=math.inf, reason="x" * 100_000, pieces=2**63)
+            absurd = msgspec.structs.replace(absurd, exit_code=2**63, signal=-(2**62), outputs="nonsense")
             await eve.call(ended=(absurd,))
             await ann.call(ended=(AttemptEnd(claim.fence, Outcome.PASSED, run_s=0.5),))
             (honest,) = (await controller.job("run", 0)).attempts
             assert (honest.outcome, honest.run_s, honest.log_bytes) == (Outcome.PASSED, 0.5, 0)
             lied = (await controller.job("run", 1)).attempts[0]
-            assert (lied.outcome, lied.run_s) == (Outcome.INFRA, 0.0)
+            assert (lied.outcome, lied.run_s, lied.exit_code, lied.outputs) == (Outcome.INFRA, 0.0, None, "")
             assert len(lied.reason) <= 1000
             headers = {"content-type": MESSAGE_PACK}
             news = {"incarnation": "1", "sequence": 2**70, "slots": -5, "free": "many"}

@@ -18,7 +18,7 @@ def command(run: str | None, reason: str, url: str, token_file: str | None) -> N
 
     async def cancel() -> None:
         async with visitor.controller() as controller:
-            run_id = visitor.run_id(run)
+            run_id = (await controller.progress(visitor.run_id(run))).status.run_id
             await controller.cancel(run_id, reason or f"by {owner()}")
             write_out(f"run {run_id} is cancelled")
 

@@ -32,6 +32,16 @@ def is_local(scope: Scope) -> bool:
     return _is_loopback(address(scope)) and _is_loopback_name(header(scope, b"host"))
 
 
+def is_rebound(scope: Scope) -> bool:
+    """Tell whether a browser here was led to this host under the name of another site (DNS rebinding).
+
+    What passes requests on from elsewhere says so, and has names of its own; programs send no ``Sec-Fetch-Site``.
+    """
+    if any(header(scope, name) for name in _PASSED_ON) or not header(scope, b"sec-fetch-site"):
+        return False
+    return _is_loopback(address(scope)) and not _is_loopback_name(header(scope, b"host"))
+
+
 def is_foreign_page(scope: Scope) -> bool:
     """Tell whether a page of another site sends this by its visitor's browser."""
     if header(scope, b"sec-fetch-site").lower() not in _OWN_SITES:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final, Protocol
 
 from outspread.server.asgi import Scope
-from outspread.server.caller import address, bearer_token, is_foreign_page, is_local
+from outspread.server.caller import address, bearer_token, is_foreign_page, is_local, is_rebound
 from outspread.server.failed_tokens import FailedTokens
 from outspread.server.problem import Code, ProblemError
 from outspread.server.token_book import Role, Token
@@ -64,6 +64,10 @@ class Gate:
         secret = bearer_token(scope)
         token = self._valid_token(scope, secret) if secret else None
         if right is Right.READ:
+            if is_rebound(scope):
+                raise ProblemError(
+                    Code.FORBIDDEN, "cannot tell this to a page of another site", hint="call this host by its name"
+                )
             return
         if is_foreign_page(scope):
             raise ProblemError(Code.FORBIDDEN, "cannot do this for a page of another site")

@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterable
 
 from outspread.errors import UserError
 
+#: Each one more makes matching slower, by as many times as a path has names.
+_MOST_ANY_NAMES = 4
+
 
 def path_globs(patterns: Iterable[str]) -> Callable[[str], bool]:
     """Return whether one of ``patterns`` matches a path, for paths relative to the tree's root. Raises ``UserError``."""
@@ -23,6 +26,9 @@ def _expression(pattern: str) -> str:
     names = [name for name in pattern.split("/") if name not in {"", "."}]
     if pattern.startswith("/") or ".." in names or not names:
         raise UserError(f"cannot take {pattern!r} as a pattern: it does not lead into the tree")
+    names = [name for name, after in zip(names, [*names[1:], ""], strict=True) if not name == after == "**"]
+    if names.count("**") > _MOST_ANY_NAMES:
+        raise UserError(f"cannot take {pattern[:100]!r} as a pattern: it has more than {_MOST_ANY_NAMES} times **")
     parts = ["(?:[^/]+/)*" if name == "**" else f"{_name_expression(name)}/" for name in names[:-1]]
     parts.append(".+" if names[-1] == "**" else _name_expression(names[-1]))
     return rf"{''.join(parts)}(?:/|\Z)"

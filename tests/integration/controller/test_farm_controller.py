@@ -247,6 +247,35 @@ def test_a_submission_that_comes_as_another_one_fails_is_still_alone(controller:
     assert begun == 10
 
 
+def test_only_the_whole_id_of_a_run_cancels_it(controller: Open) -> None:
+    async def scenario() -> None:
+        async with controller() as farm:
+            await farm.submit_commands(CommandRun("b-10", "me", jobs("a")))
+            with pytest.raises(UserError, match="there is no such run"):
+                await farm.cancel("b-1", "enough")
+            assert (await farm.progress("b-1")).status.counts.queued == 1
+            await farm.cancel("b-10", "enough")
+
+    asyncio.run(scenario())
+
+
+def test_a_process_whose_name_another_has_taken_gets_nothing(controller: Open) -> None:
+    async def scenario() -> None:
+        async with controller() as farm:
+            await farm.submit_commands(CommandRun("r1", "me", jobs("a", "b", "c")))
+            second = Caller("ann")
+            news = CommandNews("old", 1, 1, 1)
+            assert (await farm.exchange(Exchange("ann", 0, commands=news))).commands is not None
+            (claim,) = (await second.call(farm)).claims
+            again = (await farm.exchange(Exchange("ann", 0, commands=CommandNews("old", 2, 9, 9)))).commands
+            assert again is not None
+            assert (again.claims, again.stops) == ((), ())
+            await second.call(farm, begun=(claim.fence,))
+            assert len((await farm.workers())[0].running) == 1
+
+    asyncio.run(scenario())
+
+
 def test_a_waiting_worker_is_answered_as_soon_as_there_is_work(controller: Open) -> None:
     async def scenario() -> None:
         async with controller() as farm:
@@ -385,6 +414,10 @@ def test_what_cannot_be_written_is_refused_and_goes_on_when_it_can(controller: O
         (CommandJob(name="a", command=("x",), inputs="ABC/1"), "is no digest"),
         (CommandJob(name="a", command=("x",), directory="a/../.."), "outside of its tree"),
         (CommandJob(name="a", command=("x",), timeout_s=float("nan")), "timeout_s is not between"),
+        (CommandJob(name="a", command=("x",), outputs=("../x",)), "does not lead into its tree"),
+        (CommandJob(name="a", command=("x",), writable=("/abs",)), "does not lead into its tree"),
+        (CommandJob(name="a", command=("x",), writable=("**/" * 14 + "x",)), r"more than 4 times \*\*"),
+        (CommandJob(name="a", command=("x",), memory_bytes=1), "memory_bytes is neither 0 nor"),
         (CommandJob(name="a", command=("x",), retries=101), "retries is not between"),
         (CommandJob(name="a", command=("x\0",)), "NUL"),
         (CommandJob(name="a", command=("x",), environment={"A B": "c"}), "environment"),

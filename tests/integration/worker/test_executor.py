@@ -27,7 +27,7 @@ async def main():
     executor = CommandExecutor(dict(os.environ))
     slot = executor.open_slot(0, lambda messages: None)
     script = "setsid sleep 1000 & (sleep 1000 &); exec sleep 1000"
-    slot.send([("run", 1, ("sh", "-c", script), {}, sys.argv[1], False, 0.0, 5.0, time.monotonic() + 1000)])
+    slot.send([("run", 1, ("sh", "-c", script), {}, sys.argv[1], False, 0.0, 5.0, time.monotonic() + 1000, (0, 0, 0))])
     await asyncio.sleep(1000)
 
 asyncio.run(main())

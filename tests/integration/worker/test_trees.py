@@ -83,8 +83,14 @@ def test_inputs_that_are_not_there_are_no_verdict(do_jobs: Do, store_trees: Stor
 @pytest.mark.parametrize("directory", ["../up", "/tmp", "a/../../up"])
 def test_a_command_starts_in_its_tree(do_jobs: Do, directory: str) -> None:
     controller = do_jobs([CommandJob("j", ("true",), directory=directory)])
-    assert controller.ends["j"].outcome is Outcome.INFRA
+    assert controller.ends["j"].outcome is Outcome.FAILED  # its own fault: no worker is blamed
     assert "it is not in the work tree" in controller.ends["j"].reason
+
+
+def test_a_command_that_starts_where_its_tree_has_nothing_is_told_so(do_jobs: Do, store_trees: Store, uploaded: str) -> None:
+    controller = do_jobs([CommandJob("j", ("true",), inputs=uploaded, directory="not/there")], store_trees[1])
+    assert controller.ends["j"].outcome is Outcome.FAILED
+    assert "'not/there': there is no such directory" in controller.ends["j"].reason
 
 
 def test_outputs_are_kept_with_failures_too(do_jobs: Do, store_trees: Store, fetched: Do) -> None:

@@ -17,6 +17,7 @@ from outspread.controller.command_values import (
     CommandJob,
     CommandJobStatus,
     CommandNews,
+    CommandOrders,
     CommandRun,
     CommandRunStatus,
     FlakyJob,
@@ -42,7 +43,6 @@ from outspread.controller.farm.scheduler import Scheduler, split_attempt_id
 from outspread.controller.farm.slots_needed import Work
 from outspread.controller.farm.waiting_reason import why_it_waits
 from outspread.controller.farm_figures import FarmFigures
-from outspread.controller.read_record import read_durations
 from outspread.controller.values import JobState, Outcome
 from outspread.errors import ConflictError, NotFoundError, UserError
 
@@ -129,6 +129,9 @@ class FarmController:
         self._refuse_when_faulty(news)
         began = self._monotonic()
         lost = self._scheduler.hear(call.worker, news, now=self._monotonic(), at=self._wall())
+        if self._scheduler.is_past(call.worker, news.incarnation):
+            await asyncio.sleep(min(call.wait_s, _TICK_S))  # another has its name: it gets nothing, and not in a hurry
+            return Orders(commands=CommandOrders(stops=tuple(lost)))
         if self._scheduler.has_news:
             self._serve_polls(reluctantly=False)
         claims = self._scheduler.handed_out(call.worker, news.sequence)
@@ -178,7 +181,9 @@ class FarmController:
     async def cancel(self, run_id: str, reason: str) -> None:
         """Let no job of the run begin any more and stop those that run."""
         known = await self._known(run_id)
-        self._scheduler.cancel(known.status.run_id, reason[:1000], at=self._wall())
+        if known.status.run_id != run_id:
+            raise NotFoundError(f"cannot cancel run {run_id[:64]}: there is no such run", hint="give the whole id")
+        self._scheduler.cancel(run_id, reason[:1000], at=self._wall())
         self._serve_polls(reluctantly=True)
         self._publish()
         await self._ledger.settle()
@@ -237,6 +242,8 @@ class FarmController:
         state = self._scheduler.runs.get(job.run_id)
         if job.state is not JobState.QUEUED or state is None or job.number in state.in_hand:
             return job
+        if fault := self._ledger.fault:
+            return structs.replace(job, waiting=f"nothing is handed out while the record cannot be written: {fault}")
         wait = why_it_waits(self._scheduler, state, job.number, at=self._wall())
         return structs.replace(job, waiting=wait.reason, ahead=wait.ahead, starts_in_s=wait.starts_in_s)
 
@@ -336,7 +343,8 @@ class FarmController:
                 raise ConflictError(f"cannot submit run {run.run_id}: there is one of this id with other content")
             return self._present(known.status)
         await self._check_inputs(run)
-        known_s = await self._ledger.read(lambda connection, _: read_durations(connection, run.project))
+        keys = {job.key or job.name for job in run.jobs}
+        known_s = await self._ledger.read(lambda connection, _: farm_reader.read_expected(connection, run.project, keys))
         unknown_s = usual(sorted(known_s[key] for job in run.jobs if (key := job.key or job.name) in known_s))
         jobs = await _off_loop(len(run.jobs), lambda: _planned(run.jobs, documents, known_s, unknown_s))
         at = self._wall()

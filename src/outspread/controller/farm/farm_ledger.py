@@ -185,12 +185,12 @@ class FarmLedger:
                 self._write(batch.changes)
         except InfrastructureError as error:
             fault, for_good = error.message, True
-        except (sqlite3.IntegrityError, sqlite3.ProgrammingError, sqlite3.InterfaceError) as error:
-            # our own mistake, which no other try can mend: the next controller begins with what the tables hold
-            fault, for_good, cause = str(error), True, error
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.OperationalError, OSError) as error:
             # When closing, what was not acknowledged is not lost: it will be said again.
             fault, for_good, cause = str(error), self._closing, error
+        except Exception as error:  # noqa: BLE001 - our own mistake, which no other try can mend
+            # The next controller begins with what the tables hold.
+            fault, for_good, cause = f"{type(error).__name__}: {error}", True, error
         with self._wake:
             if fault:
                 waiters = self._queue.failed(batch, fault, for_good=for_good)

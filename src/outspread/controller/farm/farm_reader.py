@@ -1,7 +1,7 @@
 """Reading the tables of a farm: runs, jobs, attempts, logs. Plain SQL; one query for each question."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -17,11 +17,14 @@ from outspread.controller.command_values import (
     JobPage,
     LogPart,
 )
+from outspread.controller.read_record import read_durations
 from outspread.controller.record_changes import MICROSECONDS, microseconds, storable
 from outspread.controller.values import JobState, Outcome
 from outspread.errors import NotFoundError
 
 PROGRESS_LIMIT: Final = 1000
+#: Beyond so many keys, all of a project are read at once.
+_KEYS_LOOKED_UP: Final = 1000
 
 _RUN = (
     "SELECT run_key, run_id, name, owner, project, state, counts, submitted_us, finished_us, cancel_reason, total_jobs, digest"
@@ -49,6 +52,9 @@ class KnownRun(msgspec.Struct, frozen=True):
 
 def read_run(connection: sqlite3.Connection, beginning: str) -> KnownRun:
     """Return the run whose id is, or alone begins with, ``beginning``; UserError when there is none, or several."""
+    exact = connection.execute(f"{_RUN} AND run_id = ?", (storable(beginning),)).fetchone()
+    if exact is not None:
+        return _known_run(exact)
     rows = connection.execute(
         f"{_RUN} AND substr(run_id, 1, length(?1)) = ?1 ORDER BY run_id <> ?1, submitted_us DESC LIMIT 6", (storable(beginning),)
     ).fetchall()
@@ -58,6 +64,15 @@ def read_run(connection: sqlite3.Connection, beginning: str) -> KnownRun:
         several = ", ".join(row[1] for row in rows[:5]) + (", ..." if len(rows) > 5 else "")
         raise NotFoundError(f"cannot find run {beginning}: several begin with this: {several}")
     return _known_run(rows[0])
+
+
+def read_expected(connection: sqlite3.Connection, project: str, keys: Collection[str]) -> dict[str, float]:
+    """Return the expected seconds of those of the keys that are known."""
+    if len(keys) > _KEYS_LOOKED_UP:
+        return read_durations(connection, project)
+    query = "SELECT duration_us FROM durations WHERE project = ? AND job_key = ?"
+    found = ((key, connection.execute(query, (storable(project), storable(key))).fetchone()) for key in keys)
+    return {key: row[0] / MICROSECONDS for key, row in found if row is not None}
 
 
 def find_run(connection: sqlite3.Connection, run_id: str) -> KnownRun | None:

@@ -287,10 +287,6 @@ class FarmRecorder:
         )
 
 
-def _took_us(change: AttemptOver) -> int:
-    return microseconds(change.end.fetch_s + change.end.run_s + change.end.collect_s)
-
-
 def _expect(updated: sqlite3.Cursor, rows: int, what: str) -> None:
     if updated.rowcount != rows and rows:
         raise InfrastructureError(f"the record of {what} was changed by something else")

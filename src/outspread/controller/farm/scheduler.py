@@ -5,6 +5,7 @@ is left in ``changes`` for the ledger.
 """
 
 import math
+import re
 from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable, Sequence
 from functools import partial
@@ -58,6 +59,10 @@ _WATCHED_S: Final = 10.0
 _LONGEST_S: Final = 1e7
 _VERDICTS: Final = frozenset({Outcome.PASSED, Outcome.FAILED, Outcome.TIMEOUT})
 _REPORTED: Final = _VERDICTS | {Outcome.CANCELLED, Outcome.INFRA}
+_REASON_CHARACTERS: Final = 1000
+_LARGEST_CODE: Final = 2**31
+_NUMBER: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}/(0|[1-9][0-9]{0,15})", re.ASCII)
 _PAST_INCARNATIONS: Final = 8
 _NO_POLICY: Final = FarmPolicy()
 
@@ -165,13 +170,17 @@ class Scheduler:
 
     # --- workers ---
 
+    def is_past(self, name: str, incarnation: str) -> bool:
+        """Tell whether another process has taken the name of this one since."""
+        return incarnation in self._past.get(name, ())
+
     def hear(self, name: str, news: CommandNews, *, now: float, at: float) -> list[Stop]:
         """Apply what a worker says; return the attempts that it speaks of and that are not its own (any more)."""
         worker = self.workers.get(name)
         if worker is None:
             worker = self.workers[name] = WorkerState(name)
         if news.incarnation != worker.incarnation:
-            if news.incarnation in self._past.get(name, ()):
+            if self.is_past(name, news.incarnation):
                 return [Stop(fence, StopReason.LOST) for fence in _mentioned(news)]
             self._begin_incarnation(worker, news.incarnation, at=at)
         fresh = news.sequence > worker.sequence
@@ -190,6 +199,8 @@ class Scheduler:
                 self._release(attempt, at=at, reason="given back by its worker")
         if fresh:
             self._miss(worker, frozenset(news.holding), now=now, at=at)
+            if news.leaving:
+                self._lose_all(worker, "its worker has left", at=at)
         return [Stop(fence, StopReason.LOST) for fence in dict.fromkeys(lost)]
 
     def stops_for(self, name: str, *, now: float) -> list[Stop]:
@@ -594,7 +605,7 @@ def split_attempt_id(attempt_id: str) -> tuple[str, int, int]:
     """Return run, job number and attempt number; UserError when it is no attempt's id."""
     run_id, _, rest = attempt_id.rpartition(".")
     run_id, _, number = run_id.rpartition(".")
-    if not (run_id and number.isdecimal() and rest.isdecimal()):
+    if not (run_id and _NUMBER.fullmatch(number) and _NUMBER.fullmatch(rest)):
         raise NotFoundError(f"cannot find attempt {attempt_id!r}: its id has the form RUN.NUMBER.ATTEMPT")
     return run_id, int(number), int(rest)
 
@@ -616,10 +627,16 @@ def _plausible(end: AttemptEnd) -> AttemptEnd:
         run_s=_clipped(end.run_s),
         fetch_s=_clipped(end.fetch_s),
         collect_s=_clipped(end.collect_s),
-        reason=end.reason[:1000],
-        remark=end.remark[:1000],
-        outputs=end.outputs[:96],
+        exit_code=_small(end.exit_code),
+        signal=_small(end.signal),
+        reason=end.reason[:_REASON_CHARACTERS],
+        remark=end.remark[:_REASON_CHARACTERS],
+        outputs=end.outputs if _DIGEST.fullmatch(end.outputs) else "",
     )
+
+
+def _small(number: int | None) -> int | None:
+    return number if number is not None and abs(number) <= _LARGEST_CODE else None
 
 
 def _clipped(seconds: float) -> float:

@@ -24,6 +24,9 @@ LONGEST_TIMEOUT_S: Final = 30 * 24 * 3600.0
 JOB_LIMIT_BYTES: Final = 128 * 1024
 #: A command needs so much to begin at all.
 LEAST_MEMORY_BYTES: Final = 8 * 1024**2
+GLOB_LIMIT_CHARACTERS: Final = 1000
+#: Each one more makes matching slower, by as many times as a path has names.
+ANY_NAMES_LIMIT: Final = 4
 _GLOBS_LIMIT: Final = 1000
 
 
@@ -106,6 +109,8 @@ def _check_numbers(job: CommandJob) -> None:
 def _check_places(job: CommandJob) -> None:
     if job.inputs and not _DIGEST.fullmatch(job.inputs):
         raise ValueError(f"inputs {job.inputs[:80]!r} is no digest: HASH/SIZE of SHA-256")
+    for glob in (*job.outputs, *job.writable):
+        _check_glob(glob)
     if job.directory.startswith("/") or ".." in job.directory.split("/"):
         raise ValueError(f"its directory {job.directory!r} is outside of its tree")
     if len(job.limits) > 20 or any(not name or len(name) > 100 for name in job.limits):
@@ -113,6 +118,16 @@ def _check_places(job: CommandJob) -> None:
     for key, value in job.requires.items():
         if not key or len(key) > 100 or len(value) > 255:
             raise ValueError("a dimension that it requires is empty or too long")
+
+
+def _check_glob(glob: str) -> None:
+    names = glob.split("/")
+    if len(glob) > GLOB_LIMIT_CHARACTERS:
+        raise ValueError(f"a glob of it is longer than {GLOB_LIMIT_CHARACTERS} characters")
+    if glob.startswith("/") or ".." in names or not any(name not in {"", "."} for name in names):
+        raise ValueError(f"its glob {glob[:100]!r} does not lead into its tree")
+    if names.count("**") > ANY_NAMES_LIMIT:
+        raise ValueError(f"its glob {glob[:100]!r} has more than {ANY_NAMES_LIMIT} times **")
 
 
 def _check_text(what: str, text: str, limit: int) -> None:

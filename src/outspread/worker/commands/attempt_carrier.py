@@ -18,6 +18,7 @@ from msgspec import Struct
 from outspread.controller.command_values import AttemptEnd, Claim, Isolation, StopReason
 from outspread.controller.values import Outcome
 from outspread.errors import InfrastructureError, OutspreadError, UserError
+from outspread.store.errors import StoreRefusedError
 from outspread.worker.commands.attempt_in_hand import AttemptInHand, Phase, Silence
 from outspread.worker.commands.attempt_outcome import CommandEnd, outcome_of
 from outspread.worker.commands.disk_use import written_bytes
@@ -199,7 +200,7 @@ class AttemptCarrier:
             async with self._fetching:
                 await self._make_tree(attempt)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one attempt, the others go on
-            self._end(attempt, Outcome.INFRA, _told(error))
+            self._end(attempt, _blame(error), _told(error))
             return
         attempt.fetch_s = time.monotonic() - began
         attempt.task = None
@@ -218,6 +219,8 @@ class AttemptCarrier:
             raise InfrastructureError(f"cannot make a work tree: {error.strerror}") from error
         if job.inputs:
             attempt.release = await self._trees.materialise(job.inputs, tree, writable=job.writable)
+        if not await asyncio.to_thread((tree / job.directory).is_dir):
+            raise UserError(f"cannot start in {job.directory!r}: there is no such directory in the work tree")
 
     def _await_slot(self, attempt: AttemptInHand) -> None:
         attempt.phase = Phase.READY
@@ -361,7 +364,7 @@ class AttemptCarrier:
             if collected.files or collected.remark:
                 outputs = await self._trees.upload(into)
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one attempt, the others go on
-            self._end(attempt, Outcome.INFRA, _told(error))
+            self._end(attempt, _blame(error), _told(error))
             return
         self._conclude(attempt, end, outputs=outputs, remark=collected.remark, collect_s=time.monotonic() - began)
 
@@ -448,6 +451,12 @@ class AttemptCarrier:
             attempt.release()
         if attempt.prepared:
             self._directories.give_back(attempt.directory)
+
+
+def _blame(error: Exception) -> Outcome:
+    """Return what an attempt came to that went wrong outside of its command: what its job asks for may be at fault."""
+    of_the_job = isinstance(error, UserError) and not isinstance(error, StoreRefusedError)
+    return Outcome.FAILED if of_the_job else Outcome.INFRA
 
 
 def _told(error: Exception) -> str:

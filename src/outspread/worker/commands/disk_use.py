@@ -1,5 +1,6 @@
 """How much a command has written below its directory. Calls block."""
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Final
@@ -13,16 +14,16 @@ def written_bytes(directory: Path, *, enough_bytes: int) -> int:
     Files with several names are not counted: inputs are such, and belong to the cache.
     """
     total = 0
-    waiting = [os.fspath(directory)]
-    while waiting and total < enough_bytes:
-        try:
-            with os.scandir(waiting.pop()) as entries:
-                for entry in entries:
-                    about = entry.stat(follow_symlinks=False)
-                    if entry.is_dir(follow_symlinks=False):
-                        waiting.append(entry.path)
-                    elif about.st_nlink == 1:
+    try:
+        # by handles: no link that the command puts in its tree leads out of it; what it makes unreadable is passed over
+        for _, _, names, handle in os.fwalk(directory, follow_symlinks=False):
+            for name in names:
+                with contextlib.suppress(OSError):  # it is gone by now
+                    about = os.lstat(name, dir_fd=handle)
+                    if about.st_nlink == 1:
                         total += about.st_blocks * _BLOCK_BYTES
-        except OSError:  # the command has removed it, or made it unreadable: what it holds is found when it is collected
-            continue
+            if total >= enough_bytes:
+                break
+    except OSError:  # the command has removed a directory just now: the next look counts the rest
+        pass
     return total
