@@ -13,8 +13,7 @@ import msgspec
 
 from bench.report import Figure
 from outspread.controller.command_values import AttemptEnd, Claim, CommandJob, CommandNews
-from outspread.controller.farm.run_state import RunState
-from outspread.controller.farm.saved_state import planned
+from outspread.controller.farm.run_state import RunState, plan
 from outspread.controller.farm.scheduler import Scheduler
 from outspread.controller.values import Outcome
 
@@ -44,16 +43,14 @@ class _Simulation:
         self.ended: dict[str, float] = {}
 
     def submit(self, run_id: str, owner: str, durations: list[float], known: dict[str, float]) -> None:
-        usual = sorted(known.values())[len(known) * 3 // 4] if known else 0.0
         document = msgspec.json.encode(CommandJob(name="", command=("x",)))
         names = (f"j{number}" for number in range(len(durations)))
-        jobs = [planned(CommandJob(name=name, command=("x",)), document, known, usual) for name in names]
+        jobs = plan([CommandJob(name=name, command=("x",)) for name in names], [document] * len(durations), known)
         self._took[run_id] = durations
-        self._scheduler.add_run(
-            RunState(
-                sequence=self._scheduler.next_sequence(), run_id=run_id, owner=owner, name="", project="", jobs=jobs, at=self._now
-            )
+        run = RunState(
+            sequence=self._scheduler.next_sequence(), run_id=run_id, owner=owner, name="", project="", jobs=jobs, at=self._now
         )
+        self._scheduler.add_run(run, run.blocks())
 
     def run(self, workers: int, *, until: str = "", for_s: float = math.inf) -> float:
         """Let workers work until all runs are over, or one is, or for so long; return how many seconds passed."""

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.peak_memory import run_measured
 
 from outspread.machines.tar_reader import TarFormatError, TarReader
 from outspread.machines.tree_writer import TreeWriter
@@ -51,11 +52,10 @@ def outspread(tmp_path: Path) -> Callable[..., tuple[int, str, float, int]]:
         program = [sys.executable, "-c", "from outspread.cli.entry import outspread; outspread()", *words]
         began = time.monotonic()
         with (tmp_path / "said").open("w+b") as said:
-            process = subprocess.Popen(program, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=said)
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
+            code, most_kb = run_measured(program, cwd=tmp_path, stderr=said)
+            took_s = time.monotonic() - began
             said.seek(0)
-            return process.returncode, said.read().decode(errors="replace"), time.monotonic() - began, usage.ru_maxrss
+            return code, said.read().decode(errors="replace"), took_s, most_kb
 
     return run
 

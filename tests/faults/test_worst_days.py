@@ -6,7 +6,6 @@ import asyncio
 import math
 import os
 import random
-import resource
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -20,6 +19,7 @@ import msgspec
 import pytest
 from tests.faults.farm_site import FarmSite, farm_site
 from tests.faults.slow_cable import slow_cable
+from tests.peak_memory import PeakMemory
 
 from outspread.client.http_controller import HttpController
 from outspread.controller.command_values import AttemptEnd, AttemptLogPiece, CommandJob, CommandNews, CommandOrders, CommandRun
@@ -145,7 +145,7 @@ def test_f14_a_slow_and_lossy_network_loses_no_lease(farm: FarmSite) -> None:
 def test_f23_floods_of_files_meet_limits_that_are_named(do_jobs: Do, store_trees: Any) -> None:
     files = 1_000_000 if IN_FULL else 60_000
     many = f"for number in range({files}): open(str(number), 'wb').close()"
-    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    memory = PeakMemory()
     controller = do_jobs(
         [
             CommandJob("many", ("python3", "-c", many), outputs=("**",)),
@@ -162,7 +162,7 @@ def test_f23_floods_of_files_meet_limits_that_are_named(do_jobs: Do, store_trees
     assert f"and {files - 500 - 3} more" in many_end.remark
     assert large_end.remark == "not collected: large (more than 1073741824 bytes in all)"
     assert large_end.outputs
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < (300 if IN_FULL else 100) * 1024
+    assert memory.more_kb < (300 if IN_FULL else 100) * 1024
 
 
 # --- F25 ---

@@ -73,6 +73,7 @@ class SimulatedLedger:
         self.epoch = disk.epoch
 
     async def open(self, next_sequence: int) -> tuple[list[SavedRun], list[SavedHold]]:
+        self._recorder.drop_unaccepted()
         saved = read_unfinished(self._disk.connection, next_sequence)
         for run in saved:
             self._recorder.run_keys[run.state.run_id] = run.run_key
@@ -85,14 +86,16 @@ class SimulatedLedger:
     def record(self, changes: Sequence[FarmChange]) -> None:
         self._queue.add(changes)
 
-    async def record_or_withdraw(self, change: FarmChange) -> None:
-        self.record([change])
-        try:
-            await self.settle()
-        except RecordError:
-            if self._queue.withdraw(change):
-                raise
-            await self.settle()
+    async def record_or_withdraw(self, changes: Sequence[FarmChange]) -> None:
+        self.record(changes)
+        while True:
+            try:
+                await self.settle()
+            except RecordError:
+                if self._queue.withdraw(changes):
+                    raise
+                continue
+            return
 
     async def settle(self) -> None:
         waiter = asyncio.get_running_loop().create_future()
@@ -135,6 +138,7 @@ class SimulatedLedger:
                 self._recorder.run_keys = keys
                 self._disk.connection.execute("ROLLBACK")
                 raise
+            self._recorder.committed()
             self.commits += 1
             await self._maybe_crash()
             self._queue.succeeded()

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import resource
 import signal
 import sqlite3
 import stat
@@ -14,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from tests.peak_memory import PeakMemory
 
 from outspread.controller.embedded import EmbeddedController
 from outspread.controller.exchange_values import Exchange
@@ -567,11 +567,11 @@ def test_a_run_of_ten_thousand_jobs_stays_small(tmp_path: Path, make_run: Callab
 
     async def scenario() -> None:
         site = Site(tmp_path)
-        before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        memory = PeakMemory()
         run = make_run(*jobs)
         await carry(site, run)
         await site.ledger.settle()
-        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib < 100_000
+        assert memory.more_kb < 100_000
         (summary,) = await site.controller.history()
         assert (summary.state, summary.passed) == ("done", 10_000)
         await site.controller.close()

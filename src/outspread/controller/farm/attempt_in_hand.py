@@ -1,6 +1,7 @@
 """An attempt that a worker makes, from its claim to its end, in memory. Pure."""
 
 from outspread.controller.command_values import StopReason
+from outspread.controller.farm.attempt_ids import attempt_id_of
 
 
 class AttemptInHand:
@@ -43,4 +44,4 @@ class AttemptInHand:
 
     @property
     def attempt_id(self) -> str:
-        return f"{self.run_id}.{self.number}.{self.attempt}"
+        return attempt_id_of(self.run_id, self.number, self.attempt)

@@ -40,9 +40,10 @@ class CommitQueue(Generic[_Change, _Waiter]):
         """Take changes to be written."""
         self._pending.extend(changes)
 
-    def withdraw(self, change: _Change) -> bool:
-        """Take a change back that is not being written; return whether it was there."""
-        kept = [other for other in self._pending if other is not change]
+    def withdraw(self, changes: Sequence[_Change]) -> bool:
+        """Take changes back that were added together and are not being written; return whether they were there."""
+        unwanted = {id(change) for change in changes}
+        kept = [other for other in self._pending if id(other) not in unwanted]
         withdrawn = len(kept) < len(self._pending)
         self._pending = deque(kept)
         return withdrawn

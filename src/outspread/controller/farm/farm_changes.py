@@ -18,15 +18,50 @@ class AcceptedJob(Struct, frozen=True, gc=False):
     job: bytes
 
 
-class RunAccepted(Struct, frozen=True):
+class RunComing(Struct, frozen=True):
+    """A run is being written. It is none before RunAccepted: its jobs come in parts, so that nobody else waits for long."""
+
     run_id: str
     digest: str
     owner: str
     name: str
     project: str
-    jobs: tuple[AcceptedJob, ...]
+    total: int
     at: float
     stop_after: int = 0
+
+
+class JobsComing(Struct, frozen=True):
+    """The jobs of a run that is being written, from number ``first`` on."""
+
+    run_id: str
+    first: int
+    jobs: tuple[AcceptedJob, ...]
+
+
+class RunAccepted(Struct, frozen=True):
+    """All jobs of a run are there."""
+
+    run_id: str
+    owner: str
+    name: str
+    project: str
+    total: int
+    at: float
+
+
+class RunDropped(Struct, frozen=True):
+    """A run that is over, or was not accepted, is none any more: its id is free, and what it has left may be forgotten."""
+
+    run_id: str
+
+
+class JobsForgotten(Struct, frozen=True):
+    """The jobs of a dropped run with numbers from ``first`` to before ``end``, their attempts and outputs are not kept."""
+
+    run_key: int
+    first: int
+    end: int
 
 
 class RunStopped(Struct, frozen=True):
@@ -130,15 +165,20 @@ class WorkerHeld(Struct, frozen=True):
 
 
 class RunForgotten(Struct, frozen=True):
-    """A finished run, its jobs, attempts and logs are not kept any longer."""
+    """A dropped run without jobs is not kept any longer, nor are its logs."""
 
+    run_key: int
     run_id: str
     at: float
 
 
 FarmChange = (
-    RunForgotten
+    RunComing
+    | JobsComing
     | RunAccepted
+    | RunDropped
+    | JobsForgotten
+    | RunForgotten
     | RunStopped
     | JobsStopped
     | RunOver

@@ -5,8 +5,9 @@ Decides nothing by itself; here is who waits for whom. What a call reports is du
 
 import asyncio
 import contextlib
+import sqlite3
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
 from msgspec import structs
@@ -14,7 +15,6 @@ from msgspec import structs
 from outspread.controller.command_values import (
     Claim,
     CommandAttempt,
-    CommandJob,
     CommandJobStatus,
     CommandNews,
     CommandOrders,
@@ -28,18 +28,29 @@ from outspread.controller.command_values import (
     WorkerStatus,
 )
 from outspread.controller.exchange_values import Exchange, Orders
-from outspread.controller.expected_durations import usual
 from outspread.controller.farm import farm_reader, submission_check
+from outspread.controller.farm.attempt_ids import attempt_id_of, split_attempt_id
 from outspread.controller.farm.commit_queue import RecordError
-from outspread.controller.farm.farm_changes import AcceptedJob, RunAccepted, RunForgotten
+from outspread.controller.farm.farm_changes import (
+    AcceptedJob,
+    FarmChange,
+    JobsComing,
+    JobsForgotten,
+    RunAccepted,
+    RunComing,
+    RunDropped,
+    RunForgotten,
+)
 from outspread.controller.farm.farm_ledger import FarmLedger
 from outspread.controller.farm.farm_log import log_changes
 from outspread.controller.farm.farm_policy import FarmPolicy
 from outspread.controller.farm.farm_reader import PROGRESS_LIMIT, KnownRun
 from outspread.controller.farm.latencies import Latencies
-from outspread.controller.farm.run_state import PlannedJob, RunState
-from outspread.controller.farm.saved_state import planned, restore
-from outspread.controller.farm.scheduler import Scheduler, split_attempt_id
+from outspread.controller.farm.lookers import Lookers
+from outspread.controller.farm.ready_queue import Blocks
+from outspread.controller.farm.run_state import PlannedJob, RunState, plan
+from outspread.controller.farm.saved_state import restore
+from outspread.controller.farm.scheduler import Scheduler
 from outspread.controller.farm.slots_needed import Work
 from outspread.controller.farm.waiting_reason import why_it_waits
 from outspread.controller.farm_figures import FarmFigures
@@ -53,6 +64,8 @@ _TICK_S: Final = 0.5
 _GRACE_S: Final = 1.0
 _JOBS_LIMIT: Final = 1000
 _FORGOTTEN_LIMIT: Final = 100
+#: So many are written, or forgotten, in one transaction: others wait for that long.
+_JOBS_AT_ONCE: Final = 10_000
 #: So many jobs take longer to look at than handing them to a thread.
 _MANY_JOBS: Final = 500
 _LOG_LIMIT_BYTES: Final = 4 * 1024 * 1024
@@ -80,7 +93,7 @@ class FarmController:
         self._policy = policy or FarmPolicy()
         self._scheduler = Scheduler(epoch=0)
         self._polls: dict[str, _Poll] = {}  # worker -> its waiting call
-        self._news: asyncio.Future[None] | None = None  # of those who look on
+        self._lookers = Lookers()
         self._ticking: asyncio.Task[None] | None = None
         self._stopper: asyncio.Task[None] | None = None
         self._graces: set[asyncio.Task[None]] = set()
@@ -108,7 +121,7 @@ class FarmController:
         self._stopping = True
         for poll in self._polls.values():
             poll.wake()
-        self._wake_lookers()
+        self._lookers.tell_all()
         for task in (self._ticking, self._stopper, *self._graces):
             if task is not None:
                 task.cancel()
@@ -205,8 +218,9 @@ class FarmController:
             state = self._scheduler.runs.get(run_id)
             if state is None or state.places > cursor:
                 break
-            if not await self._wait_for(self._next_news(), deadline):
-                break
+            with self._lookers.looking(run_id) as news:
+                if not await self._wait_for(news, deadline):
+                    break
         # The status is taken first: what it counts as ended is then among the attempts, or there is more.
         status = state.status() if state is not None else None
         await self._ledger.settle()
@@ -258,21 +272,21 @@ class FarmController:
         """Return a part of an attempt's log; held back while there is none after ``offset`` and the attempt goes on."""
         beginning, number, attempt = split_attempt_id(attempt_id)
         known = await self._known(beginning)
-        attempt_id = f"{known.status.run_id}.{number}.{attempt}"
+        attempt_id = attempt_id_of(known.status.run_id, number, attempt)
         limit = max(0, min(limit, _LOG_LIMIT_BYTES))
         deadline = self._monotonic() + wait_s
         while True:
             goes_on = self._scheduler.watch_log(attempt_id, now=self._monotonic()) if wait_s else False
             if goes_on:
                 self._serve_polls(reluctantly=False)
-            news = self._next_news()  # before the log is read: what is written meanwhile is news, too
-            part = await self._ledger.read(
-                lambda connection, logs: farm_reader.read_log_part(
-                    connection, logs, known, number, attempt, offset=max(0, offset), limit=limit
+            with self._lookers.looking(attempt_id) as news:  # what is written while the log is read is news, too
+                part = await self._ledger.read(
+                    lambda connection, logs: farm_reader.read_log_part(
+                        connection, logs, known, number, attempt, offset=max(0, offset), limit=limit
+                    )
                 )
-            )
-            if part.data or part.ended or not await self._wait_for(news, deadline):
-                return part
+                if part.data or part.ended or not await self._wait_for(news, deadline):
+                    return part
 
     async def needed_trees(self) -> set[str]:
         """Return the digests of all trees that a run in the record takes in or has brought forth."""
@@ -285,9 +299,15 @@ class FarmController:
                 connection, finished_before=finished_before, limit=_FORGOTTEN_LIMIT
             )
         )
-        at = self._wall()
-        self._ledger.record([RunForgotten(run_id, at) for run_id in run_ids])
+        self._ledger.record([RunDropped(run_id) for run_id in run_ids])
         await self._ledger.settle()
+        dropped = await self._ledger.read(lambda connection, _: farm_reader.read_dropped(connection, limit=_FORGOTTEN_LIMIT))
+        for run_key, run_id, jobs in dropped:
+            for first in range(0, jobs, _JOBS_AT_ONCE):
+                self._ledger.record([JobsForgotten(run_key, first, first + _JOBS_AT_ONCE)])
+                await self._ledger.settle()
+            self._ledger.record([RunForgotten(run_key, run_id, self._wall())])
+            await self._ledger.settle()
         return len(run_ids)
 
     async def slots_needed(self, run_id: str, *, within_s: float) -> SlotsNeeded:
@@ -296,7 +316,8 @@ class FarmController:
             raise UserError(f"cannot finish in {within_s:g} s: it is no time")
         known = await self._known(run_id)
         run = self._scheduler.runs.get(known.status.run_id)
-        work = await asyncio.to_thread(Work, run.unfinished_s() if run is not None and not run.cancelled else ())
+        counts = run is not None and not run.cancelled
+        work = await asyncio.to_thread(lambda: Work(run.unfinished_s() if run is not None and counts else ()))
         connected = sum(worker.slots for worker in await self.workers() if worker.connected)
         return SlotsNeeded(
             jobs=work.jobs,
@@ -343,40 +364,36 @@ class FarmController:
                 raise ConflictError(f"cannot submit run {run.run_id}: there is one of this id with other content")
             return self._present(known.status)
         await self._check_inputs(run)
-        keys = {job.key or job.name for job in run.jobs}
-        known_s = await self._ledger.read(lambda connection, _: farm_reader.read_expected(connection, run.project, keys))
-        unknown_s = usual(sorted(known_s[key] for job in run.jobs if (key := job.key or job.name) in known_s))
-        jobs = await _off_loop(len(run.jobs), lambda: _planned(run.jobs, documents, known_s, unknown_s))
-        at = self._wall()
-        accepted = RunAccepted(
-            run_id=run.run_id,
-            digest=digest,
-            owner=run.owner,
-            name=run.name,
-            project=run.project,
-            jobs=tuple(AcceptedJob(job.name, job.key, job.priority, job.job) for job in jobs),
-            at=at,
-            stop_after=run.stop_after,
-        )
-        await self._ledger.record_or_withdraw(accepted)
+        jobs = await self._ledger.read(lambda connection, _: _planned(connection, run, documents))
+        sequence, at = self._scheduler.next_sequence(), self._wall()
+        state, ready = await _off_loop(len(jobs), lambda: _state_of(run, jobs, sequence, at))
+        accepted = RunAccepted(run.run_id, run.owner, run.name, run.project, len(jobs), at)
+        await self._write_run(RunComing(digest=digest, stop_after=run.stop_after, **structs.asdict(accepted)), jobs, accepted)
         log_changes([accepted])
-        state = RunState(
-            sequence=self._scheduler.next_sequence(),
-            run_id=run.run_id,
-            owner=run.owner,
-            name=run.name,
-            project=run.project,
-            jobs=jobs,
-            at=at,
-        )
-        state.stop_after = run.stop_after
-        self._scheduler.add_run(state)
+        self._scheduler.add_run(state, ready)
         self._serve_polls(reluctantly=True)
         self._publish()
         return state.status()
 
+    async def _write_run(self, coming: RunComing, jobs: Sequence[PlannedJob], accepted: RunAccepted) -> None:
+        """Write a run in parts, between which others have theirs written. RecordError: nothing of it counts."""
+        changes: list[FarmChange] = [coming]
+        for first in range(0, len(jobs), _JOBS_AT_ONCE):
+            part = jobs[first : first + _JOBS_AT_ONCE]
+            accepted_jobs = tuple(AcceptedJob(job.name, job.key, job.priority, job.job) for job in part)
+            changes.append(JobsComing(coming.run_id, first, accepted_jobs))
+            if first + len(part) == len(jobs):
+                changes.append(accepted)
+            try:
+                await self._ledger.record_or_withdraw(changes)
+            except RecordError:
+                self._ledger.record([RunDropped(coming.run_id)])
+                raise
+            changes = []
+
     async def _check_inputs(self, run: CommandRun) -> None:
-        if self._missing_trees is None or not (inputs := {job.inputs for job in run.jobs if job.inputs}):
+        inputs = await _off_loop(len(run.jobs), lambda: {job.inputs for job in run.jobs if job.inputs})
+        if self._missing_trees is None or not inputs:
             return
         missing = await self._missing_trees(inputs)
         if missing:
@@ -473,6 +490,7 @@ class FarmController:
         self._scheduler.changes = []
         log_changes(changes)
         self._ledger.record(changes)
+        self._lookers.tell(changes)
         return True
 
     def _publish(self) -> bool:
@@ -481,18 +499,7 @@ class FarmController:
             return False
         if self._scheduler.has_to_stop():
             self._stop_the_rest()
-        self._wake_lookers()
         return True
-
-    def _wake_lookers(self) -> None:
-        if self._news is not None and not self._news.done():
-            self._news.set_result(None)
-
-    def _next_news(self) -> "asyncio.Future[None]":
-        """Return what is done as soon as something changes from now on."""
-        if self._news is None or self._news.done():
-            self._news = asyncio.get_running_loop().create_future()
-        return self._news
 
     async def _wait_for(self, news: "asyncio.Future[None]", deadline: float) -> bool:
         """Wait until something changed; False when the deadline came first, or the controller stops."""
@@ -507,10 +514,15 @@ class FarmController:
         return False
 
 
-def _planned(
-    jobs: Sequence[CommandJob], documents: Sequence[bytes], known_s: Mapping[str, float], unknown_s: float
-) -> list[PlannedJob]:
-    return [planned(job, document, known_s, unknown_s) for job, document in zip(jobs, documents, strict=True)]
+def _planned(connection: sqlite3.Connection, run: CommandRun, documents: Sequence[bytes]) -> list[PlannedJob]:
+    keys = {job.key or job.name for job in run.jobs}
+    return plan(run.jobs, documents, farm_reader.read_expected(connection, run.project, keys))
+
+
+def _state_of(run: CommandRun, jobs: Sequence[PlannedJob], sequence: int, at: float) -> tuple[RunState, Blocks]:
+    state = RunState(sequence=sequence, run_id=run.run_id, owner=run.owner, name=run.name, project=run.project, jobs=jobs, at=at)
+    state.stop_after = run.stop_after
+    return state, state.blocks()
 
 
 async def _off_loop(jobs: int, function: Callable[[], _T]) -> _T:

@@ -87,17 +87,18 @@ class FarmLedger:
         with self._wake:
             self._queue.add(changes)
 
-    async def record_or_withdraw(self, change: FarmChange) -> None:
-        """Write one change durably, or not at all: RecordError when it cannot be written now."""
-        self.record([change])
-        try:
-            await self.settle()
-        except RecordError:
-            with self._wake:
-                withdrawn = self._queue.withdraw(change)
-            if withdrawn:
-                raise
-            await self.settle()  # it is being written just now
+    async def record_or_withdraw(self, changes: Sequence[FarmChange]) -> None:
+        """Write changes durably, or none of them: RecordError when they cannot be written now."""
+        self.record(changes)
+        while True:
+            try:
+                await self.settle()
+            except RecordError:
+                with self._wake:
+                    if self._queue.over or self._queue.withdraw(changes):
+                        raise
+                continue  # they are being written just now
+            return
 
     async def settle(self) -> None:
         """Wait until all that was recorded so far is durable. Raises RecordError when it cannot be written now."""
@@ -140,6 +141,8 @@ class FarmLedger:
             connection.execute("PRAGMA journal_mode = WAL")
             bring_up_to_date(connection)
             self.epoch = self._take_cell(connection)
+            recorder = FarmRecorder(connection, self._logs, own_mark())
+            recorder.drop_unaccepted()
             saved = read_unfinished(connection, next_sequence)
             holds = read_holds(connection)
         except BlockingIOError:
@@ -147,9 +150,9 @@ class FarmLedger:
         except (sqlite3.Error, OSError) as error:
             raise InfrastructureError(f"cannot open the record in {self._directory}: {error}") from error
         self._connection = connection
-        self._recorder = FarmRecorder(connection, self._logs, own_mark())
+        self._recorder = recorder
         for run in saved:
-            self._recorder.run_keys[run.state.run_id] = run.run_key
+            recorder.run_keys[run.state.run_id] = run.run_key
         return saved, holds
 
     def _take_cell(self, connection: sqlite3.Connection) -> int:
@@ -217,13 +220,15 @@ class FarmLedger:
             self._recorder.apply(changes)
             self._logs.sync()
             self._connection.execute("COMMIT")
-            self.commits += 1
-            self.latencies.note(time.monotonic() - began)
         except BaseException:
             self._recorder.run_keys = keys
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
+        self.commits += 1
+        self.latencies.note(time.monotonic() - began)
+        with contextlib.suppress(OSError):  # a file is left: no reason to write again what is durable
+            self._recorder.committed()
 
     def _check_epoch(self, connection: sqlite3.Connection) -> None:
         row = connection.execute("SELECT epoch FROM cells WHERE cell = ?", (self._cell,)).fetchone()

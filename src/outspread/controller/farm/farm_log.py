@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable
 from typing import Final
 
+from outspread.controller.farm.attempt_ids import attempt_id_of
 from outspread.controller.farm.farm_changes import AttemptOver, FarmChange, RunAccepted, RunOver, RunStopped, WorkerHeld
 
 _log = logging.getLogger(__name__)
@@ -20,7 +21,7 @@ def log_changes(changes: Iterable[FarmChange]) -> None:
             case AttemptOver():
                 _log.info("attempt ended", extra=_attempt(change))
             case RunAccepted():
-                told = {"run": change.run_id, "owner": change.owner, "project": change.project, "jobs": len(change.jobs)}
+                told = {"run": change.run_id, "owner": change.owner, "project": change.project, "jobs": change.total}
                 _log.info("run accepted", extra=told)
             case RunStopped():
                 _log.info("run cancelled", extra={"run": change.run_id, "reason": change.reason})
@@ -35,7 +36,7 @@ def log_changes(changes: Iterable[FarmChange]) -> None:
 def _attempt(change: AttemptOver) -> dict[str, object]:
     end = change.end
     told: dict[str, object] = {
-        "attempt": f"{change.run_id}.{change.number}.{change.attempt}",
+        "attempt": attempt_id_of(change.run_id, change.number, change.attempt),
         "fence": change.fence,
         "worker": change.worker,
         "outcome": end.outcome.value,

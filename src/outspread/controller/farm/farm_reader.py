@@ -17,6 +17,7 @@ from outspread.controller.command_values import (
     JobPage,
     LogPart,
 )
+from outspread.controller.farm.attempt_ids import attempt_id_of
 from outspread.controller.read_record import read_durations
 from outspread.controller.record_changes import MICROSECONDS, microseconds, storable
 from outspread.controller.values import JobState, Outcome
@@ -76,8 +77,8 @@ def read_expected(connection: sqlite3.Connection, project: str, keys: Collection
 
 
 def find_run(connection: sqlite3.Connection, run_id: str) -> KnownRun | None:
-    """Return the run of exactly this id, of any kind of run; None when there is none."""
-    row = connection.execute(f"{_RUN.partition(' WHERE')[0]} WHERE run_id = ?", (run_id,)).fetchone()
+    """Return the run of exactly this id, of any kind of run; None when there is none, or it is being written."""
+    row = connection.execute(f"{_RUN.partition(' WHERE')[0]} WHERE run_id = ? AND kind <> 'coming'", (run_id,)).fetchone()
     return None if row is None else _known_run(row)
 
 
@@ -190,7 +191,7 @@ def read_job_history(connection: sqlite3.Connection, project: str, key: str, lim
     """Return the last attempts of jobs of this project and key that ended, newest first."""
     rows = connection.execute(
         f"{_ATTEMPT} JOIN commands ON commands.run_key = attempts.run_key AND commands.number = attempts.job_number"
-        " WHERE commands.job_key = ? AND runs.project = ? AND attempts.outcome IS NOT NULL"
+        " WHERE commands.job_key = ? AND runs.project = ? AND runs.kind = 'commands' AND attempts.outcome IS NOT NULL"
         " ORDER BY attempts.finished_us DESC LIMIT ?",
         (storable(key), storable(project), limit),
     )
@@ -202,7 +203,7 @@ def read_flaky(connection: sqlite3.Connection, *, project: str | None, since: fl
     rows = connection.execute(
         "SELECT runs.project, job_key, sum(flaky), count(*), max(CASE WHEN flaky THEN runs.submitted_us END), runs.run_id,"
         " jobs.number FROM jobs JOIN runs ON runs.run_key = jobs.run_key JOIN commands ON commands.run_key = jobs.run_key"
-        " AND commands.number = jobs.number WHERE jobs.state = 'done' AND runs.submitted_us >= ?1"
+        " AND commands.number = jobs.number WHERE jobs.state = 'done' AND runs.kind = 'commands' AND runs.submitted_us >= ?1"
         " AND (?2 IS NULL OR runs.project = ?2) GROUP BY 1, 2 HAVING sum(flaky) > 0 ORDER BY 3 DESC, 1, 2 LIMIT ?3",
         (microseconds(since), project, limit),
     )
@@ -216,6 +217,14 @@ def read_forgettable(connection: sqlite3.Connection, *, finished_before: float, 
         (microseconds(finished_before), limit),
     )
     return [run_id for (run_id,) in rows]
+
+
+def read_dropped(connection: sqlite3.Connection, *, limit: int) -> list[tuple[int, str, int]]:
+    """Return the key, the former id and the number of jobs of runs that were dropped and are not forgotten yet."""
+    rows = connection.execute(
+        "SELECT run_key, name, total_jobs FROM runs WHERE kind = 'dropped' ORDER BY run_key LIMIT ?", (limit,)
+    )
+    return rows.fetchall()
 
 
 def read_needed(connection: sqlite3.Connection) -> set[str]:
@@ -275,7 +284,7 @@ def _attempt(row: _Row) -> CommandAttempt:
     run_id, job, number, attempt, worker, outcome, started_us, finished_us, run_us, fetch_us, collect_us = row[:11]
     exit_code, signal, reason, remark, outputs, log_bytes, decides, pieces_bytes = row[11:]
     return CommandAttempt(
-        attempt_id=f"{run_id}.{number}.{attempt}",
+        attempt_id=attempt_id_of(run_id, number, attempt),
         job=job,
         number=number,
         attempt=attempt,

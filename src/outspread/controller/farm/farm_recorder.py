@@ -5,7 +5,7 @@ late is found out instead of applied.
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -17,10 +17,14 @@ from outspread.controller.farm.farm_changes import (
     FarmChange,
     JobClaimed,
     JobReleased,
+    JobsComing,
+    JobsForgotten,
     JobsStopped,
     JobStarted,
     LogWritten,
     RunAccepted,
+    RunComing,
+    RunDropped,
     RunForgotten,
     RunOver,
     RunStopped,
@@ -44,6 +48,8 @@ _JOB_AFTER = (
     "UPDATE jobs SET state = ?, fence = ?, attempts = ?, infra_failures = ?, outcome = ?, reason = nullif(?, ''), decided_us = ?,"
     " flaky = ? WHERE run_key = ? AND number = ? AND fence <= ? AND decided_us IS NULL"
 )
+#: A dropped run keeps its id as its name.
+_DROP = "UPDATE runs SET kind = 'dropped', name = run_id, run_id = 'dropped/' || run_key"
 _DURATION = (
     "INSERT INTO durations (project, job_key, duration_us, updated_us) VALUES (?, ?, ?, ?)"
     " ON CONFLICT (project, job_key) DO UPDATE SET updated_us = excluded.updated_us,"
@@ -59,9 +65,36 @@ class FarmRecorder:
         self._logs = logs
         self._process = process
         self.run_keys: dict[str, int] = {}
+        self._without_logs: list[str] = []  # runs whose logs go when this transaction is durable
+        # Each method takes the one kind that it stands at.
+        self._writers: dict[type, Callable[[Any], None]] = {
+            RunComing: self._run_coming,
+            JobsComing: self._jobs_coming,
+            RunAccepted: self._run_accepted,
+            RunStopped: self._run_stopped,
+            JobsStopped: self._jobs_stopped,
+            RunOver: self._run_over,
+            RunDropped: self._run_dropped,
+            JobsForgotten: self._jobs_forgotten,
+            RunForgotten: self._run_forgotten,
+            JobClaimed: self._job_claimed,
+            JobReleased: self._job_released,
+            LogWritten: self._log_written,
+            WorkerHeld: self._worker_held,
+        }
+
+    def drop_unaccepted(self) -> None:
+        """Drop the runs that were being written when the last controller ended: nobody was told that they are accepted."""
+        self._connection.execute(f"{_DROP} WHERE kind = 'coming'")
+
+    def committed(self) -> None:
+        """Do what must not be before the changes are durable. Raises OSError."""
+        while self._without_logs:
+            self._logs.remove(self._without_logs.pop())
 
     def apply(self, changes: Sequence[FarmChange]) -> None:
         """Write changes in their order. Raises sqlite3.Error, OSError, or InfrastructureError for what cannot be so."""
+        self._without_logs.clear()
         over = {(change.run_id, change.number, change.attempt) for change in changes if isinstance(change, AttemptOver)}
         for kind, group in groupby(changes, type):
             if kind is AttemptOver:
@@ -71,40 +104,20 @@ class FarmRecorder:
                 started = (change for change in group if isinstance(change, JobStarted))
                 self._jobs_started([each for each in started if (each.run_id, each.number, each.attempt) not in over])
             else:
+                write = self._writers[kind]
                 for change in group:
-                    self._apply_one(change)
+                    write(change)
 
-    def _apply_one(self, change: FarmChange) -> None:
-        match change:
-            case RunAccepted():
-                self._run_accepted(change)
-            case RunStopped():
-                self._run_stopped(change)
-            case JobsStopped():
-                self._jobs_stopped(change)
-            case RunOver():
-                self._run_over(change)
-            case JobClaimed():
-                self._connection.execute(
-                    "UPDATE jobs SET state = 'claimed', fence = ?, attempts = ? WHERE run_key = ? AND number = ?"
-                    " AND decided_us IS NULL",
-                    (change.fence, change.attempt, self.run_keys[change.run_id], change.number),
-                )
-            case JobReleased():
-                self._job_released(change)
-            case LogWritten():
-                self._log_written(change)
-            case WorkerHeld():
-                self._worker_held(change)
-            case RunForgotten():
-                self._run_forgotten(change)
-            case _:
-                raise AssertionError(change)
+    def _job_claimed(self, change: JobClaimed) -> None:
+        self._connection.execute(
+            "UPDATE jobs SET state = 'claimed', fence = ?, attempts = ? WHERE run_key = ? AND number = ? AND decided_us IS NULL",
+            (change.fence, change.attempt, self.run_keys[change.run_id], change.number),
+        )
 
-    def _run_accepted(self, change: RunAccepted) -> None:
+    def _run_coming(self, change: RunComing) -> None:
         inserted = self._connection.execute(
             "INSERT INTO runs (run_id, digest, owner, project, root, options, seed, seed_matters, state, process,"
-            " submitted_us, total_jobs, kind, name) VALUES (?, ?, ?, ?, '', ?, 0, 0, 'running', ?, ?, ?, 'commands', ?)",
+            " submitted_us, total_jobs, kind, name) VALUES (?, ?, ?, ?, '', ?, 0, 0, 'running', ?, ?, ?, 'coming', ?)",
             (
                 change.run_id,
                 change.digest,
@@ -113,22 +126,28 @@ class FarmRecorder:
                 f'{{"stop_after":{change.stop_after}}}',
                 self._process,
                 microseconds(change.at),
-                len(change.jobs),
+                change.total,
                 change.name,
             ),
         )
         key = inserted.lastrowid
         assert key is not None
         self.run_keys[change.run_id] = key
+
+    def _jobs_coming(self, change: JobsComing) -> None:
+        key = self.run_keys[change.run_id]
         self._connection.executemany(
             "INSERT INTO jobs (run_key, number, name, priority, state, fence, attempts, infra_failures)"
             " VALUES (?, ?, ?, ?, 'queued', 0, 0, 0)",
-            ((key, number, job.name, job.priority) for number, job in enumerate(change.jobs)),
+            ((key, number, job.name, job.priority) for number, job in enumerate(change.jobs, change.first)),
         )
         self._connection.executemany(
             "INSERT INTO commands (run_key, number, job_key, job) VALUES (?, ?, ?, ?)",
-            ((key, number, job.key, job.job.decode("utf-8")) for number, job in enumerate(change.jobs)),
+            ((key, number, job.key, job.job.decode("utf-8")) for number, job in enumerate(change.jobs, change.first)),
         )
+
+    def _run_accepted(self, change: RunAccepted) -> None:
+        self._connection.execute("UPDATE runs SET kind = 'commands' WHERE run_key = ?", (self.run_keys[change.run_id],))
         self._event(change.at, "run-submitted", change.run_id, change.name or change.run_id, change.owner)
 
     def _run_stopped(self, change: RunStopped) -> None:
@@ -263,10 +282,22 @@ class FarmRecorder:
             (self.run_keys[change.run_id], change.number, change.attempt, change.piece, piece.offset, piece.size_bytes),
         )
 
+    def _run_dropped(self, change: RunDropped) -> None:
+        self.run_keys.pop(change.run_id, None)
+        self._connection.execute(
+            f"{_DROP} WHERE run_id = ? AND (kind = 'coming' OR kind = 'commands' AND state <> 'running')", (change.run_id,)
+        )
+
+    def _jobs_forgotten(self, change: JobsForgotten) -> None:
+        # What belongs to them goes with them.
+        self._connection.execute(
+            "DELETE FROM jobs WHERE run_key = ? AND number BETWEEN ? AND ?", (change.run_key, change.first, change.end - 1)
+        )
+
     def _run_forgotten(self, change: RunForgotten) -> None:
-        # What belongs to it goes with it.
-        self._connection.execute("DELETE FROM runs WHERE run_id = ? AND state <> 'running'", (change.run_id,))
-        self._logs.remove(change.run_id)
+        self._connection.execute("DELETE FROM runs WHERE run_key = ? AND kind = 'dropped'", (change.run_key,))
+        if self._connection.execute("SELECT 1 FROM runs WHERE run_id = ?", (change.run_id,)).fetchone() is None:
+            self._without_logs.append(change.run_id)
         self._event(change.at, "run-forgotten", change.run_id, change.run_id)
 
     def _worker_held(self, change: WorkerHeld) -> None:

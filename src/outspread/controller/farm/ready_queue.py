@@ -8,6 +8,7 @@ Made for a million jobs: those of one run, lane and priority are one sorted arra
 """
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from heapq import heappop, heappush
 from typing import Final, NamedTuple
@@ -48,16 +49,41 @@ class ReadyJob(NamedTuple):
     number: int
 
 
-class _Block:
+class Block:
     """The first attempts of one run in a bucket, longest expected first."""
 
     __slots__ = ("expected_s", "numbers", "position", "run")
 
     def __init__(self, run: int, jobs: Sequence[tuple[float, int]]) -> None:
         self.run = run
-        self.expected_s = array("d", (expected_s for expected_s, _ in jobs))
+        self.expected_s = array("d", (-negative_s for negative_s, _ in jobs))
         self.numbers = array("I", (number for _, number in jobs))
         self.position = 0
+
+    def left(self, before: tuple[float, int, int] | None) -> tuple[int, float]:
+        """Return how many wait, and their expected seconds; with ``before`` (-expected, run, number), those that go first."""
+        end = len(self.numbers)
+        if before is not None:
+            end = bisect_left(
+                range(end),
+                before,
+                lo=self.position,
+                key=lambda place: (-self.expected_s[place], self.run, self.numbers[place]),
+            )
+        return end - self.position, sum(self.expected_s[self.position : end])
+
+
+Blocks = Mapping[tuple[Lane, int], Block]
+
+
+def blocks_of(run: int, jobs: Iterable[tuple[int, Lane, int, float]]) -> Blocks:
+    """Return the jobs of a run (number, lane, priority, expected seconds of each) as a queue takes them, by lane and priority."""
+    members: dict[tuple[Lane, int], list[tuple[float, int]]] = {}
+    for number, lane, priority, expected_s in jobs:
+        members.setdefault((lane, priority), []).append((-expected_s, number))
+    for block in members.values():
+        block.sort()
+    return {place: Block(run, block) for place, block in members.items()}
 
 
 class _Bucket:
@@ -67,7 +93,7 @@ class _Bucket:
 
     def __init__(self) -> None:
         self.count = 0
-        self.blocks: list[tuple[float, int, _Block]] = []  # a heap: (-expected of its next job, run, block)
+        self.blocks: list[tuple[float, int, Block]] = []  # a heap: (-expected of its next job, run, block)
         self.retries: list[tuple[float, int, int, str]] = []  # a heap: (-expected, run, number, last worker)
 
 
@@ -95,17 +121,12 @@ class ReadyQueue:
         self._in_run: dict[int, dict[tuple[Lane, int], int]] = {}
         self._owner_of: dict[int, str] = {}
 
-    def add_run(self, run: int, owner: str, jobs: Iterable[tuple[int, Lane, int, float]]) -> None:
-        """Take the jobs of a run: number, lane, priority, expected seconds of each."""
+    def add_run(self, run: int, owner: str, blocks: Blocks) -> None:
+        """Take the jobs of a run."""
         self._owner_of[run] = owner
         self._in_run[run] = {}
-        blocks: dict[tuple[Lane, int], list[tuple[float, int]]] = {}
-        for number, lane, priority, expected_s in jobs:
-            blocks.setdefault((lane, priority), []).append((expected_s, number))
-        for (lane, priority), members in blocks.items():
-            members.sort(key=lambda member: (-member[0], member[1]))
-            block = _Block(run, members)
-            bucket = self._count_in(run, lane, priority, len(members))
+        for (lane, priority), block in blocks.items():
+            bucket = self._count_in(run, lane, priority, len(block.numbers))
             heappush(bucket.blocks, (-block.expected_s[0], run, block))
 
     def put_back(self, job: ReadyJob, lane: Lane, priority: int, expected_s: float, last_worker: str) -> None:
@@ -183,25 +204,17 @@ class ReadyQueue:
 
         Of other owners, as many as fair shares let pass.
         """
-        count, seconds = 0, 0.0
+        priorities = self._lanes.get(lane, {})
+        higher = [bucket for level, owners in priorities.items() if level > priority for bucket in owners.values()]
+        owners = priorities.get(priority, {})
         owner = self._owner_of[job.run]
-        own_ahead = 0
-        for level, owners in self._lanes.get(lane, {}).items():
-            for other, bucket in owners.items():
-                if level < priority:
-                    continue
-                longer = [
-                    known_s
-                    for known_s, run, number in self._waiting_in(bucket)
-                    if level > priority or (other == owner and (-known_s, run, number) < (-expected_s, job.run, job.number))
-                ]
-                count += len(longer)
-                seconds += sum(longer)
-                own_ahead += len(longer) if other == owner and level == priority else 0
-        for other, bucket in self._lanes.get(lane, {}).get(priority, {}).items():
-            if other != owner:
-                passing = min(own_ahead, bucket.count)
-                count += passing
+        before = (-expected_s, job.run, job.number)
+        own_count, seconds = self._left(owners[owner], before) if owner in owners else (0, 0.0)
+        count = own_count + sum(min(own_count, bucket.count) for other, bucket in owners.items() if other != owner)
+        for bucket in higher:
+            more, more_s = self._left(bucket, None)
+            count += more
+            seconds += more_s
         return count, seconds
 
     # --- inside ---
@@ -289,11 +302,13 @@ class ReadyQueue:
         self._count_out(place.lane, priority, place.owner, 1)
         return ReadyJob(place.run, place.number)
 
-    def _waiting_in(self, bucket: _Bucket) -> Iterator[tuple[float, int, int]]:
-        for expected_s, run, number, _ in bucket.retries:
-            if run in self._in_run:
-                yield -expected_s, run, number
+    def _left(self, bucket: _Bucket, before: tuple[float, int, int] | None) -> tuple[int, float]:
+        """Return how many wait in a bucket, and their expected seconds; with ``before``, those that go first."""
+        retries = [retry for retry in bucket.retries if retry[1] in self._in_run and (before is None or retry[:3] < before)]
+        count, seconds = len(retries), -sum(expected_s for expected_s, *_ in retries)
         for _, run, block in bucket.blocks:
             if run in self._in_run:
-                for place in range(block.position, len(block.numbers)):
-                    yield block.expected_s[place], run, block.numbers[place]
+                more, more_s = block.left(before)
+                count += more
+                seconds += more_s
+        return count, seconds

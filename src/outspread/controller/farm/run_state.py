@@ -1,13 +1,14 @@
 """One run of command jobs in memory: a few bytes for each job. Pure; who moves jobs is ``scheduler``."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from outspread.controller.command_values import CommandRunStatus, JobCounts
+from outspread.controller.command_values import CommandJob, CommandRunStatus, JobCounts
+from outspread.controller.expected_durations import usual
 from outspread.controller.farm.attempt_in_hand import AttemptInHand
 from outspread.controller.farm.command_rules import Tries
-from outspread.controller.farm.ready_queue import Lane, ReadyJob
+from outspread.controller.farm.ready_queue import Blocks, Lane, ReadyJob, blocks_of, lane_of
 from outspread.controller.values import JobState, Outcome
 
 #: What is expected of a job that nothing is known of, for shares and hand-outs.
@@ -30,6 +31,27 @@ class PlannedJob:
         self.priority = priority
         self.retries = retries
         self.expected_s = expected_s  # 0: unknown
+
+
+def plan(jobs: Sequence[CommandJob], documents: Sequence[bytes], known_s: Mapping[str, float]) -> list[PlannedJob]:
+    """Return jobs as the scheduler needs them, with what their history lets expect: ``known_s`` by key.
+
+    One without history is put at the 75th percentile of those with.
+    """
+    keys = [job.key or job.name for job in jobs]
+    unknown_s = usual(sorted(known_s[key] for key in keys if key in known_s))
+    return [
+        PlannedJob(
+            job=document,
+            name=job.name,
+            key=key,
+            lane=lane_of(job.requires, job.limits),
+            priority=job.priority,
+            retries=job.retries,
+            expected_s=known_s.get(key, unknown_s),
+        )
+        for job, key, document in zip(jobs, keys, documents, strict=True)
+    ]
 
 
 class RunState:
@@ -78,6 +100,11 @@ class RunState:
     def unfinished_s(self) -> list[float]:
         """Return what is expected of each job that is not final."""
         return [self.planned_s(number) for number, job in enumerate(self.jobs) if job]
+
+    def blocks(self, numbers: Iterable[int] | None = None) -> Blocks:
+        """Return these jobs (all, if not told) for the queue."""
+        chosen = range(self.total) if numbers is None else numbers
+        return blocks_of(self.sequence, ((n, self.lanes[n], self.priorities[n], self.expected_s[n]) for n in chosen))
 
     def tried(self, number: int) -> Tries:
         return self.tries.get(number, _NO_TRIES)

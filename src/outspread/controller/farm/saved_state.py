@@ -1,17 +1,17 @@
 """Reading the unfinished runs of a farm back from the tables, when a controller begins."""
 
 import sqlite3
-from collections.abc import Mapping
 
 import msgspec
 from msgspec import Struct
 
 from outspread.controller.command_values import CommandJob
 from outspread.controller.farm.command_rules import Tries
-from outspread.controller.farm.ready_queue import lane_of
-from outspread.controller.farm.run_state import PlannedJob, RunState
+from outspread.controller.farm.farm_reader import read_expected
+from outspread.controller.farm.ready_queue import Blocks
+from outspread.controller.farm.run_state import RunState, plan
 from outspread.controller.farm.scheduler import Scheduler
-from outspread.controller.record_changes import MICROSECONDS, storable
+from outspread.controller.record_changes import MICROSECONDS
 from outspread.controller.values import JobState, Outcome
 
 _FAILED = (Outcome.FAILED.value, Outcome.TIMEOUT.value)
@@ -28,11 +28,11 @@ class SavedAttempt(Struct, frozen=True):
 
 
 class SavedRun(Struct, frozen=True):
-    """An unfinished run as it was left."""
+    """An unfinished run as it was left, and what of it waits."""
 
     run_key: int
     state: RunState
-    ready: tuple[int, ...]
+    ready: Blocks
     attempts: tuple[SavedAttempt, ...]
 
 
@@ -40,20 +40,6 @@ class SavedHold(Struct, frozen=True):
     worker: str
     reason: str
     until: float
-
-
-def planned(job: CommandJob, document: bytes, known_s: Mapping[str, float], unknown_s: float) -> PlannedJob:
-    """Return a job as the scheduler needs it, with what its history lets expect."""
-    key = job.key or job.name
-    return PlannedJob(
-        job=document,
-        name=job.name,
-        key=key,
-        lane=lane_of(job.requires, job.limits),
-        priority=job.priority,
-        retries=job.retries,
-        expected_s=known_s.get(key, unknown_s),
-    )
 
 
 def restore(scheduler: Scheduler, saved: SavedRun, *, now: float) -> None:
@@ -100,15 +86,13 @@ def _read_run(
     cancel_reason: str | None,
     stop_after: int,
 ) -> SavedRun:
-    known_s = {
-        key: duration_us / MICROSECONDS
-        for key, duration_us in connection.execute(
-            "SELECT job_key, duration_us FROM durations WHERE project = ?", (storable(project),)
-        )
-    }
     decoder = msgspec.json.Decoder(CommandJob)
-    documents = connection.execute("SELECT job FROM commands WHERE run_key = ? ORDER BY number", (run_key,))
-    jobs = [planned(decoder.decode(document), document.encode("utf-8"), known_s, 0.0) for (document,) in documents]
+    documents = [
+        document.encode("utf-8")
+        for (document,) in connection.execute("SELECT job FROM commands WHERE run_key = ? ORDER BY number", (run_key,))
+    ]
+    commands = [decoder.decode(document) for document in documents]
+    jobs = plan(commands, documents, read_expected(connection, project, {job.key or job.name for job in commands}))
     state = RunState(
         sequence=sequence, run_id=run_id, owner=owner, name=name, project=project, jobs=jobs, at=submitted_us / MICROSECONDS
     )
@@ -125,7 +109,7 @@ def _read_run(
     ready = _read_jobs(connection, run_key, state)
     attempts = _read_attempts(connection, run_key, state)
     begun = {attempt.number for attempt in attempts}
-    return SavedRun(run_key, state, tuple(number for number in ready if number not in begun), tuple(attempts))
+    return SavedRun(run_key, state, state.blocks(number for number in ready if number not in begun), tuple(attempts))
 
 
 def _read_jobs(connection: sqlite3.Connection, run_key: int, state: RunState) -> list[int]:

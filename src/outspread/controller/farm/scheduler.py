@@ -4,10 +4,8 @@
 is left in ``changes`` for the ledger.
 """
 
-import math
-import re
 from collections import Counter, OrderedDict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
@@ -25,6 +23,7 @@ from outspread.controller.command_values import (
     StopReason,
     WorkerStatus,
 )
+from outspread.controller.farm.attempt_ids import split_attempt_id
 from outspread.controller.farm.attempt_in_hand import AttemptInHand
 from outspread.controller.farm.command_rules import POISON_LIMIT, Decision, Tries, decide
 from outspread.controller.farm.farm_changes import (
@@ -41,12 +40,12 @@ from outspread.controller.farm.farm_changes import (
 )
 from outspread.controller.farm.farm_policy import FarmPolicy, Usage
 from outspread.controller.farm.owner_shares import OwnerShares
-from outspread.controller.farm.ready_queue import Lane, ReadyJob, ReadyQueue
+from outspread.controller.farm.plausible_end import plausible
+from outspread.controller.farm.ready_queue import Blocks, Lane, ReadyJob, ReadyQueue
 from outspread.controller.farm.run_state import RunState
 from outspread.controller.farm.worker_state import AHEAD_S, WorkerState
 from outspread.controller.farm_figures import FarmFigures, LaneFigures, LatencyFigures
 from outspread.controller.values import JobState, Outcome
-from outspread.errors import NotFoundError
 
 #: So many jobs of a cancelled run are recorded as such in one transaction.
 STOPPED_AT_ONCE: Final = 20_000
@@ -56,13 +55,7 @@ _ENDED_KEPT: Final = 100_000
 _TELL_AGAIN_S: Final = 5.0
 #: How long a reader of a log counts as reading.
 _WATCHED_S: Final = 10.0
-_LONGEST_S: Final = 1e7
 _VERDICTS: Final = frozenset({Outcome.PASSED, Outcome.FAILED, Outcome.TIMEOUT})
-_REPORTED: Final = _VERDICTS | {Outcome.CANCELLED, Outcome.INFRA}
-_REASON_CHARACTERS: Final = 1000
-_LARGEST_CODE: Final = 2**31
-_NUMBER: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
-_DIGEST: Final = re.compile(r"[0-9a-f]{64}/(0|[1-9][0-9]{0,15})", re.ASCII)
 _PAST_INCARNATIONS: Final = 8
 _NO_POLICY: Final = FarmPolicy()
 
@@ -101,15 +94,14 @@ class Scheduler:
         self._sequence += 1
         return self._sequence
 
-    def add_run(self, run: RunState, ready: Iterable[int] | None = None) -> None:
-        """Take a run with its jobs, of which ``ready`` (all, if not told) may be handed out."""
+    def add_run(self, run: RunState, ready: Blocks) -> None:
+        """Take a run, of which the ``ready`` jobs may be handed out."""
         self.runs[run.run_id] = run
         self.has_news = True
         if run.unstopped_from is not None:
             self._stopped[run.run_id] = run
         self._by_sequence[run.sequence] = run
-        numbers = range(run.total) if ready is None else ready
-        self.queue.add_run(run.sequence, run.owner, ((n, run.lanes[n], run.priorities[n], run.expected_s[n]) for n in numbers))
+        self.queue.add_run(run.sequence, run.owner, ready)
 
     def restore_attempt(
         self, run: RunState, number: int, *, fence: int, attempt: int, begun_at: float | None, pieces: int, now: float
@@ -458,7 +450,7 @@ class Scheduler:
         attempt = self._own(worker, end.fence)
         if attempt is None:
             return end.fence in self._ended
-        end = _plausible(end)
+        end = plausible(end)
         if end.pieces != attempt.pieces:
             end = structs.replace(end, remark=f"{end.remark}; " * bool(end.remark) + "a part of its log was lost")
         run = self.runs[attempt.run_id]
@@ -601,43 +593,9 @@ class Scheduler:
         )
 
 
-def split_attempt_id(attempt_id: str) -> tuple[str, int, int]:
-    """Return run, job number and attempt number; UserError when it is no attempt's id."""
-    run_id, _, rest = attempt_id.rpartition(".")
-    run_id, _, number = run_id.rpartition(".")
-    if not (run_id and _NUMBER.fullmatch(number) and _NUMBER.fullmatch(rest)):
-        raise NotFoundError(f"cannot find attempt {attempt_id!r}: its id has the form RUN.NUMBER.ATTEMPT")
-    return run_id, int(number), int(rest)
-
-
 def _is_unconfirmed(attempt: AttemptInHand, now: float) -> bool:
     return not attempt.confirmed and now - attempt.claimed_now > CONFIRM_S
 
 
 def _mentioned(news: CommandNews) -> list[int]:
     return list(dict.fromkeys([*news.holding, *news.begun, *(end.fence for end in news.ended)]))
-
-
-def _plausible(end: AttemptEnd) -> AttemptEnd:
-    """Return a report with what no command can have taken or done clipped."""
-    outcome = end.outcome if end.outcome in _REPORTED else Outcome.INFRA
-    return structs.replace(
-        end,
-        outcome=outcome,
-        run_s=_clipped(end.run_s),
-        fetch_s=_clipped(end.fetch_s),
-        collect_s=_clipped(end.collect_s),
-        exit_code=_small(end.exit_code),
-        signal=_small(end.signal),
-        reason=end.reason[:_REASON_CHARACTERS],
-        remark=end.remark[:_REASON_CHARACTERS],
-        outputs=end.outputs if _DIGEST.fullmatch(end.outputs) else "",
-    )
-
-
-def _small(number: int | None) -> int | None:
-    return number if number is not None and abs(number) <= _LARGEST_CODE else None
-
-
-def _clipped(seconds: float) -> float:
-    return 0.0 if math.isnan(seconds) else max(0.0, min(seconds, _LONGEST_S))

@@ -7,8 +7,7 @@ import pytest
 
 from outspread.controller.command_values import AttemptEnd, AttemptLogPiece, Claim, CommandJob, CommandNews, CommandOrders
 from outspread.controller.farm.farm_changes import FarmChange
-from outspread.controller.farm.run_state import RunState
-from outspread.controller.farm.saved_state import planned
+from outspread.controller.farm.run_state import RunState, plan
 from outspread.controller.farm.scheduler import Scheduler
 from outspread.controller.values import Outcome
 
@@ -36,10 +35,10 @@ class Farm:
             owner=owner,
             name="",
             project="",
-            jobs=[planned(job, msgspec.json.encode(job), known_s or {}, 0.0) for job in jobs],
+            jobs=plan(jobs, [msgspec.json.encode(job) for job in jobs], known_s or {}),
             at=self.at,
         )
-        self.scheduler.add_run(run)
+        self.scheduler.add_run(run, run.blocks())
         return run
 
     def tick(self, seconds: float) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from outspread.controller.farm.owner_shares import OwnerShares
-from outspread.controller.farm.ready_queue import Lane, ReadyJob, ReadyQueue, lane_of, serves
+from outspread.controller.farm.ready_queue import Lane, ReadyJob, ReadyQueue, blocks_of, lane_of, serves
 
 ANY = Lane()
 KVM = Lane((("kvm", "yes"),))
@@ -24,7 +24,7 @@ def test_of_one_owner_priority_then_longest_then_submission(first: list[tuple], 
     queue = ReadyQueue(OwnerShares())
     everything = []
     for run, jobs in enumerate((first, second)):
-        queue.add_run(run, "me", [(number, *job) for number, job in enumerate(jobs)])
+        queue.add_run(run, "me", blocks_of(run, [(number, *job) for number, job in enumerate(jobs)]))
         everything += [(-priority, -expected_s, run, number) for number, (_, priority, expected_s) in enumerate(jobs)]
     got = list(drained(queue, ANY, KVM))
     assert got == [ReadyJob(run, number) for _, _, run, number in sorted(everything)]
@@ -34,7 +34,7 @@ def test_of_one_owner_priority_then_longest_then_submission(first: list[tuple], 
 @given(st.lists(JOB, max_size=20))
 def test_only_offered_lanes_are_touched(jobs: list[tuple]) -> None:  # type: ignore[type-arg]
     queue = ReadyQueue(OwnerShares())
-    queue.add_run(0, "me", [(number, *job) for number, job in enumerate(jobs)])
+    queue.add_run(0, "me", blocks_of(0, [(number, *job) for number, job in enumerate(jobs)]))
     assert {number for _, number in drained(queue, ANY)} == {number for number, job in enumerate(jobs) if job[0] == ANY}
     assert queue.waiting(KVM) == sum(job[0] != ANY for job in jobs)
 
@@ -43,7 +43,7 @@ def test_only_offered_lanes_are_touched(jobs: list[tuple]) -> None:  # type: ign
 def test_a_run_that_is_removed_leaves_nothing(owners: list[str], data: st.DataObject) -> None:
     queue = ReadyQueue(OwnerShares())
     for run, owner in enumerate(owners):
-        queue.add_run(run, owner, [(number, ANY, 0, 1.0) for number in range(3)])
+        queue.add_run(run, owner, blocks_of(run, [(number, ANY, 0, 1.0) for number in range(3)]))
     job = queue.take([ANY], "w")
     assert job is not None
     queue.put_back(job, ANY, 0, 1.0, "w")
@@ -59,14 +59,14 @@ def test_a_run_that_is_removed_leaves_nothing(owners: list[str], data: st.DataOb
 
 def test_a_next_job_that_is_not_wanted_stays() -> None:
     queue = ReadyQueue(OwnerShares())
-    queue.add_run(0, "me", [(0, ANY, 0, 9.0), (1, ANY, 0, 1.0)])
+    queue.add_run(0, "me", blocks_of(0, [(0, ANY, 0, 9.0), (1, ANY, 0, 1.0)]))
     assert queue.take([ANY], "w", wanted=lambda job: job.number == 1) is None
     assert list(drained(queue, ANY)) == [ReadyJob(0, 0), ReadyJob(0, 1)]
 
 
 def test_a_retry_goes_first_but_to_another_worker() -> None:
     queue = ReadyQueue(OwnerShares())
-    queue.add_run(0, "me", [(0, ANY, 0, 1.0), (1, ANY, 0, 9.0)])
+    queue.add_run(0, "me", blocks_of(0, [(0, ANY, 0, 1.0), (1, ANY, 0, 9.0)]))
     assert queue.take([ANY], "ann") == ReadyJob(0, 1)
     queue.put_back(ReadyJob(0, 1), ANY, 0, 9.0, "ann")
     assert queue.take([ANY], "ann") == ReadyJob(0, 0)
@@ -76,11 +76,41 @@ def test_a_retry_goes_first_but_to_another_worker() -> None:
 
 def test_how_much_is_ahead() -> None:
     queue = ReadyQueue(OwnerShares())
-    queue.add_run(0, "me", [(0, ANY, 0, 1.0), (1, ANY, 0, 9.0), (2, ANY, 5, 3.0)])
-    queue.add_run(1, "you", [(0, ANY, 0, 1.0)] * 1)
+    queue.add_run(0, "me", blocks_of(0, [(0, ANY, 0, 1.0), (1, ANY, 0, 9.0), (2, ANY, 5, 3.0)]))
+    queue.add_run(1, "you", blocks_of(1, [(0, ANY, 0, 1.0)]))
     assert queue.ahead(ReadyJob(0, 2), ANY, 5, 3.0) == (0, 0.0)
     assert queue.ahead(ReadyJob(0, 1), ANY, 0, 9.0) == (1, 3.0)
     assert queue.ahead(ReadyJob(0, 0), ANY, 0, 1.0)[0] == 3
+
+
+@given(st.lists(JOB, min_size=1, max_size=20), st.lists(JOB, max_size=10), st.integers(0, 5), st.booleans())
+def test_of_one_owner_what_is_ahead_is_what_goes_first(
+    first: list[tuple],  # type: ignore[type-arg]
+    second: list[tuple],  # type: ignore[type-arg]
+    taken: int,
+    tries_one_again: bool,
+) -> None:
+    first, second = ([(ANY, *rest) for _, *rest in jobs] for jobs in (first, second))
+    queue = ReadyQueue(OwnerShares())
+    for run, jobs in enumerate((first, second)):
+        queue.add_run(run, "me", blocks_of(run, [(number, *job) for number, job in enumerate(jobs)]))
+    got = [job for _ in range(taken) if (job := queue.take([ANY], "w")) is not None]
+    if got and tries_one_again:
+        _, priority, expected_s = (first, second)[got[0].run][got[0].number]
+        queue.put_back(got[0], ANY, priority, expected_s, "")
+    waiting = [(run, number) for run, jobs in enumerate((first, second)) for number in range(len(jobs))]
+    told = {
+        ReadyJob(run, number): queue.ahead(ReadyJob(run, number), *(first, second)[run][number])
+        for run, number in waiting
+        if ReadyJob(run, number) not in got
+    }
+    passed_s = 0.0
+    for place, job in enumerate(drained(queue, ANY)):
+        if job in told and not (got and tries_one_again):
+            assert told[job] == (place, passed_s)
+        elif job in told:
+            assert told[job][0] in {place, place - 1}  # a retry goes before what is longer
+        passed_s += (first, second)[job.run][job.number][2]
 
 
 @pytest.mark.parametrize(

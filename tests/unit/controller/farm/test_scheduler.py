@@ -18,9 +18,9 @@ from outspread.controller.command_values import (
     StopReason,
     WorkerHealth,
 )
+from outspread.controller.farm.attempt_ids import split_attempt_id
 from outspread.controller.farm.command_rules import POISON_LIMIT
 from outspread.controller.farm.farm_changes import AttemptOver, JobClaimed, LogWritten, RunOver, RunStopped
-from outspread.controller.farm.scheduler import split_attempt_id
 from outspread.controller.farm.worker_state import AHEAD_JOBS
 from outspread.controller.values import JobState, Outcome
 from outspread.errors import UserError
