@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -22,8 +23,9 @@ from outspread.controller.command_values import (
     StopReason,
 )
 from outspread.controller.exchange_values import Exchange
-from outspread.controller.farm import farm_ledger
+from outspread.controller.farm import farm_controller, farm_ledger
 from outspread.controller.farm.commit_queue import RecordError
+from outspread.controller.farm.farm_changes import AcceptedJob, JobsComing, RunComing
 from outspread.controller.farm.farm_controller import FarmController
 from outspread.controller.farm.farm_ledger import FarmLedger
 from outspread.controller.farm.farm_recorder import FarmRecorder
@@ -479,5 +481,87 @@ def test_what_is_forgotten_needs_nothing_any_more(controller: Open, tmp_path: Pa
                 await farm.progress("r1")
             figures = await farm.figures()
             assert (figures.attempts, figures.claims, figures.running, figures.slots) == ({"passed": 1}, 1, 0, 1)
+
+    asyncio.run(scenario())
+
+
+def test_a_large_run_that_cannot_be_written_whole_is_none(controller: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(farm_controller, "_JOBS_AT_ONCE", 2)
+    monkeypatch.setattr(farm_ledger, "_AGAIN_S", 0.02)
+    apply = FarmRecorder.apply
+    full = True
+
+    def apply_if_there_is_room(recorder: FarmRecorder, changes: Any) -> None:
+        if full and any(isinstance(change, JobsComing) and change.first == 2 for change in changes):
+            raise OSError(28, "No space left on device")
+        apply(recorder, changes)
+
+    monkeypatch.setattr(FarmRecorder, "apply", apply_if_there_is_room)
+    run = CommandRun("r1", "me", jobs("a", "b", "c", "d", "e"))
+
+    async def scenario() -> None:
+        nonlocal full
+        async with controller() as farm:
+            with pytest.raises(RecordError, match="No space left"):
+                await farm.submit_commands(run)
+            assert await farm.command_runs() == []
+            full = False
+            status = await farm.submit_commands(run)
+            assert status.counts.queued == 5
+            assert [job.name for job in (await farm.jobs("r1")).jobs] == ["a", "b", "c", "d", "e"]
+            ann = Caller(slots=9)
+            assert len((await ann.call(farm)).claims) == 5
+
+    asyncio.run(scenario())
+
+
+def test_what_was_being_written_when_a_controller_died_is_none_and_goes(controller: Open, tmp_path: Path) -> None:
+    run = CommandRun("r1", "me", jobs("a", "b"))
+    coming = RunComing(run_id="r1", digest="0" * 64, owner="me", name="", project="", total=2, at=1.0)
+    part = JobsComing("r1", 0, (AcceptedJob("a", "", 0, b'{"name":"a","command":["x"]}'),))
+
+    async def scenario() -> None:
+        ledger = FarmLedger(tmp_path / "state", wall=time.time)
+        await ledger.open(1)
+        await ledger.record_or_withdraw([coming, part])
+        await ledger.close()
+        async with controller() as farm:
+            assert await farm.command_runs() == []
+            with pytest.raises(UserError, match="no such run"):
+                await farm.progress("r1")
+            assert (await farm.submit_commands(run)).counts.queued == 2
+            assert await farm.forget_runs(finished_before=time.time()) == 0
+        with sqlite3.connect(tmp_path / "state/state.db") as connection:
+            assert connection.execute("SELECT run_id FROM runs").fetchall() == [("r1",)]
+            assert connection.execute("SELECT name FROM jobs").fetchall() == [("a",), ("b",)]
+            assert connection.execute("SELECT count(*) FROM commands").fetchone() == (2,)
+        connection.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_run_of_many_jobs_is_forgotten_in_parts_and_its_id_is_free(
+    controller: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(farm_controller, "_JOBS_AT_ONCE", 2)
+    run = CommandRun("r1", "me", jobs("a", "b", "c", "d", "e"))
+
+    async def scenario() -> None:
+        async with controller() as farm:
+            for _ in range(2):
+                await farm.submit_commands(run)
+                ann = Caller(slots=9)
+                claims = (await ann.call(farm)).claims
+                pieces = tuple(AttemptLogPiece(claim.fence, 0, b"log") for claim in claims)
+                ends = tuple(AttemptEnd(claim.fence, Outcome.PASSED, pieces=1) for claim in claims)
+                await ann.call(farm, ended=ends, pieces=pieces)
+                before = (await farm.figures()).commits
+                assert await farm.forget_runs(finished_before=time.time() + 9) == 1
+                assert (await farm.figures()).commits - before == 1 + 3 + 1
+                assert not (tmp_path / "state/logs/r1.log").exists()
+        with sqlite3.connect(tmp_path / "state/state.db") as connection:
+            for table in ("runs", "jobs", "commands", "attempts"):
+                assert connection.execute(f"SELECT count(*) FROM {table}").fetchone() == (0,)
+        connection.close()
 
     asyncio.run(scenario())
