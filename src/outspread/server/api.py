@@ -29,6 +29,7 @@ from outspread.server.exchange_door import exchange_door
 from outspread.server.gate import Gate, Right
 from outspread.server.health_routes import health_routes
 from outspread.server.litestar_parts import allow, tell_error
+from outspread.server.open_streams import OpenStreams
 from outspread.server.problem import Code, ProblemError
 from outspread.server.record_routes import record_routes
 from outspread.server.run_routes import run_routes
@@ -85,11 +86,11 @@ def http_api(doors: Doors) -> App:
 
 def api_handlers(doors: Doors) -> Litestar:
     """Return what is behind the doors that are described."""
-    controller, gate = doors.controller, doors.gate
+    controller, gate, streams = doors.controller, doors.gate, OpenStreams()
     handlers = [
         *run_routes(controller, gate),
-        *event_routes(controller, doors.is_stopping),
-        *attempt_routes(controller, doors.is_stopping),
+        *event_routes(controller, doors.is_stopping, streams),
+        *attempt_routes(controller, doors.is_stopping, streams),
         *worker_routes(controller, gate),
         *record_routes(controller),
         *description_routes(),

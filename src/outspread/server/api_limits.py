@@ -14,7 +14,7 @@ LONGEST_SPAN_S: Final = 365 * 24 * 3600.0
 HEARTBEAT_S: Final = 15.0
 #: Who takes nothing of an answer for so long is taken for gone.
 SLOWEST_TAKER_S: Final = 60.0
-#: So many streams of events there are at a time.
+#: So many streams of events and logs there are at a time.
 STREAMS: Final = 2000
 MOST_LISTED: Final = 1000
 LOG_CHUNK_BYTES: Final = 1024 * 1024

@@ -16,6 +16,7 @@ from outspread.controller.command_port import CommandPort
 from outspread.controller.command_values import LogPart
 from outspread.controller.log_headers import LOG_ENDED, LOG_OFFSET, LOG_TOTAL
 from outspread.server.api_limits import HEARTBEAT_S, LARGEST_NUMBER, LARGEST_PART_BYTES, LOG_CHUNK_BYTES, LONGEST_WAIT_S
+from outspread.server.open_streams import OpenStreams
 from outspread.server.problem import Code, ProblemError
 
 _PLAIN: Final = "text/plain"  # Litestar adds that it is UTF-8
@@ -23,7 +24,7 @@ _RANGE: Final = re.compile(r"bytes=(?:(\d{1,18})-(\d{1,18})?|-(\d{1,18}))", re.A
 _NOT_FOR_FILE_NAMES: Final = re.compile(r"[^A-Za-z0-9._-]")
 
 
-def attempt_routes(controller: CommandPort, is_stopping: Callable[[], bool]) -> list[HTTPRouteHandler]:
+def attempt_routes(controller: CommandPort, is_stopping: Callable[[], bool], streams: OpenStreams) -> list[HTTPRouteHandler]:
     """Return the handlers."""
 
     @get(
@@ -42,7 +43,8 @@ def attempt_routes(controller: CommandPort, is_stopping: Callable[[], bool]) -> 
         total = (await controller.log_part(attempt_id, limit=0)).total_bytes
         headers = _headers(attempt_id)
         if follow:
-            return Stream(_followed(controller, attempt_id, is_stopping), media_type=_PLAIN, headers=headers)
+            streams.check()
+            return Stream(_followed(controller, attempt_id, is_stopping, streams), media_type=_PLAIN, headers=headers)
         first, end = _range(wanted, total)
         status = 206 if _RANGE.fullmatch(wanted) else 200
         if status == 206:
@@ -84,15 +86,18 @@ def attempt_routes(controller: CommandPort, is_stopping: Callable[[], bool]) -> 
     return [log, log_part]
 
 
-async def _followed(controller: CommandPort, attempt_id: str, is_stopping: Callable[[], bool]) -> AsyncIterator[bytes]:
+async def _followed(
+    controller: CommandPort, attempt_id: str, is_stopping: Callable[[], bool], streams: OpenStreams
+) -> AsyncIterator[bytes]:
     offset = 0
-    while True:
-        part = await controller.log_part(attempt_id, offset=offset, limit=LOG_CHUNK_BYTES, wait_s=HEARTBEAT_S)
-        offset = part.offset + len(part.data)
-        if part.data:
-            yield part.data
-        if (part.ended and offset >= part.total_bytes) or is_stopping():
-            return
+    with streams.one_more():
+        while True:
+            part = await controller.log_part(attempt_id, offset=offset, limit=LOG_CHUNK_BYTES, wait_s=HEARTBEAT_S)
+            offset = part.offset + len(part.data)
+            if part.data:
+                yield part.data
+            if (part.ended and offset >= part.total_bytes) or is_stopping():
+                return
 
 
 async def _between(controller: CommandPort, attempt_id: str, first: int, end: int) -> AsyncIterator[bytes]:

@@ -16,15 +16,15 @@ from litestar.response import Stream
 from outspread.controller.command_port import CommandPort
 from outspread.controller.command_values import RunProgress
 from outspread.errors import OutspreadError
-from outspread.server.api_limits import HEARTBEAT_S, STREAMS
-from outspread.server.problem import Code, Problem, ProblemAnswer, problem_of
+from outspread.server.api_limits import HEARTBEAT_S
+from outspread.server.open_streams import OpenStreams
+from outspread.server.problem import ProblemAnswer, problem_of
 
 _RUNNING = "running"
 
 
-def event_routes(controller: CommandPort, is_stopping: Callable[[], bool]) -> list[HTTPRouteHandler]:
+def event_routes(controller: CommandPort, is_stopping: Callable[[], bool], streams: OpenStreams) -> list[HTTPRouteHandler]:
     """Return the handlers."""
-    streams = _Streams(controller, is_stopping)
 
     @get(
         "/runs/{run_id:str}/events",
@@ -42,56 +42,45 @@ def event_routes(controller: CommandPort, is_stopping: Callable[[], bool]) -> li
         ] = "",
     ) -> Stream:
         cursor = int(last) if last.isascii() and last.isdecimal() and len(last) < 19 else 0
+        streams.check()
         first = await controller.progress(run_id, cursor=cursor)
         headers = {"cache-control": "no-store", "x-accel-buffering": "no", "x-content-type-options": "nosniff"}
-        return Stream(streams.follow(first), media_type="text/event-stream", headers=headers)
+        return Stream(_told(controller, first, is_stopping, streams), media_type="text/event-stream", headers=headers)
 
     return [events]
 
 
-class _Streams:
-    """The streams that are open, a limited number."""
-
-    def __init__(self, controller: CommandPort, is_stopping: Callable[[], bool]) -> None:
-        self._controller = controller
-        self._is_stopping = is_stopping
-        self._open = 0
-
-    async def follow(self, progress: RunProgress) -> AsyncIterator[bytes]:
-        """Return the events of a run from ``progress`` on, which is in hand."""
-        if self._open >= STREAMS:
-            yield _event("error", ProblemAnswer(Problem(Code.UNAVAILABLE, f"cannot serve more than {STREAMS} streams")))
-            return
-        self._open += 1
-        try:
-            async for piece in self._events(progress):
+async def _told(
+    controller: CommandPort, progress: RunProgress, is_stopping: Callable[[], bool], streams: OpenStreams
+) -> AsyncIterator[bytes]:
+    """Return the events of a run from ``progress`` on, which is in hand."""
+    try:
+        with streams.one_more():
+            async for piece in _events(controller, progress, is_stopping):
                 yield piece
-        except OutspreadError as error:
-            yield _event("error", ProblemAnswer(problem_of(error)))
-        finally:
-            self._open -= 1
+    except OutspreadError as error:
+        yield _event("error", ProblemAnswer(problem_of(error)))
 
-    async def _events(self, progress: RunProgress) -> AsyncIterator[bytes]:
-        run_id = progress.status.run_id
-        told = None
-        while True:
-            before = progress.cursor - len(progress.ended)
-            attempts = [_event("attempt", attempt, before + place) for place, attempt in enumerate(progress.ended, 1)]
-            if attempts:
-                yield b"".join(attempts)
-            if progress.status.state != _RUNNING and not progress.more:
-                yield _event("end", progress.status, progress.cursor)
-                return
-            if progress.status != told:
-                yield _event("status", progress.status, progress.cursor)
-                told = progress.status
-            elif not attempts:
-                yield b": still here\n\n"
-            if self._is_stopping():
-                return
-            progress = await self._controller.progress(
-                run_id, cursor=progress.cursor, wait_s=0.0 if progress.more else HEARTBEAT_S
-            )
+
+async def _events(controller: CommandPort, progress: RunProgress, is_stopping: Callable[[], bool]) -> AsyncIterator[bytes]:
+    run_id = progress.status.run_id
+    told = None
+    while True:
+        before = progress.cursor - len(progress.ended)
+        attempts = [_event("attempt", attempt, before + place) for place, attempt in enumerate(progress.ended, 1)]
+        if attempts:
+            yield b"".join(attempts)
+        if progress.status.state != _RUNNING and not progress.more:
+            yield _event("end", progress.status, progress.cursor)
+            return
+        if progress.status != told:
+            yield _event("status", progress.status, progress.cursor)
+            told = progress.status
+        elif not attempts:
+            yield b": still here\n\n"
+        if is_stopping():
+            return
+        progress = await controller.progress(run_id, cursor=progress.cursor, wait_s=0.0 if progress.more else HEARTBEAT_S)
 
 
 def _event(kind: str, content: object, cursor: int | None = None) -> bytes:

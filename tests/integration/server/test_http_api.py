@@ -10,7 +10,7 @@ from tests.servers.farm import Caller, jobs
 
 from outspread.controller.command_values import AttemptEnd, AttemptLogPiece, CommandRun
 from outspread.controller.values import Outcome
-from outspread.server import event_routes
+from outspread.server import event_routes, open_streams
 from outspread.server.api_limits import LOG_CHUNK_BYTES
 
 
@@ -191,16 +191,21 @@ async def test_a_stream_with_nothing_to_tell_says_that_it_is_alive(open_door: Op
 
 
 async def test_there_is_a_bound_to_streams_and_they_are_given_back(open_door: OpenDoor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_routes, "STREAMS", 1)
+    monkeypatch.setattr(open_streams, "STREAMS", 1)
     async with open_door() as door:
         await door.port.submit_commands(CommandRun("r1", "me", jobs("a")))
+        ann = Caller(door.port)
+        (claim,) = (await ann.call()).claims
+        await ann.call(begun=(claim.fence,))
         async with door.session.get("/api/v1/runs/r1/events") as first:
             await first.content.readline()
-            ((_, kind, content),) = await events_of(door)
-            assert (kind, content["error"]["code"]) == ("error", "unavailable")  # type: ignore[index]
-        await door.port.cancel("r1", "")
+            for path in ("/api/v1/runs/r1/events", "/api/v1/attempts/r1.0.1/log?follow=true"):
+                async with door.session.get(path) as refused:
+                    assert (refused.status, refused.headers["retry-after"]) == (503, "5")
+                    assert (await refused.json())["error"]["code"] == "unavailable"
+        await ann.call(ended=(AttemptEnd(claim.fence, Outcome.PASSED),))
         async with asyncio.timeout(5):
-            while [kind for _, kind, _ in await events_of(door)] != ["end"]:
+            while [kind for _, kind, _ in await events_of(door)][-1:] != ["end"]:
                 await asyncio.sleep(0.01)
 
 
