@@ -7,12 +7,13 @@ from pathlib import Path
 import uvicorn
 
 from outspread.server.asgi import Scope
-from outspread.server.store_door import Access, store_door
+from outspread.server.gate import Right
+from outspread.server.store_door import store_door
 from outspread.store.disk_store import DiskStore
 
 
-async def _allow_all(_scope: Scope, _access: Access) -> None:
-    return None
+def _allow_all(_scope: Scope, _right: Right) -> None:
+    pass
 
 
 def main() -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from tests.servers.served import served
 
-from outspread.server.store_door import Access, store_door
+from outspread.server.asgi import Scope
+from outspread.server.gate import Right
+from outspread.server.store_door import store_door
 from outspread.store.contract import CHUNK_BYTES, SMALL_BLOB_BYTES, Store, source_of
 from outspread.store.digest import EMPTY, Digest
 from outspread.store.disk_store import DiskStore
@@ -16,8 +18,8 @@ from outspread.store.errors import BlobMissingError, WrongContentError
 from outspread.store.remote_store import open_remote_store
 
 
-async def allow_all(_scope: object, _access: Access) -> None:
-    return None
+def allow_all(_scope: Scope, _right: Right) -> None:
+    pass
 
 
 OpenStore = Callable[[], AbstractAsyncContextManager[Store]]

@@ -18,7 +18,8 @@ import pytest
 from tests.servers.served import served
 
 from outspread.server.asgi import Scope
-from outspread.server.store_door import Access, store_door
+from outspread.server.gate import Right
+from outspread.server.store_door import store_door
 from outspread.store.blob_cache import BlobCache
 from outspread.store.contract import CHUNK_BYTES, Store, source_of
 from outspread.store.digest import Digest
@@ -32,8 +33,8 @@ SEED = int(os.environ.get("OUTSPREAD_FAULT_SEED", "0"))
 SEEDS = range(SEED, SEED + 3)
 
 
-async def allow_all(_scope: Scope, _access: Access) -> None:
-    return None
+def allow_all(_scope: Scope, _right: Right) -> None:
+    pass
 
 
 def check_invariants(root: Path) -> dict[str, int]:

@@ -19,7 +19,7 @@ async def send_answer(
     await send({"type": "http.response.body", "body": content})
 
 
-async def send_problem(send: Send, error: Exception, *, close: bool = False) -> None:
+async def send_problem(send: Send, error: Exception, *, close: bool = False, has_body: bool = True) -> None:
     """Tell what could not be done. ``close``: the connection ends, for not all of the request was read."""
     if not isinstance(error, OutspreadError):
         _log.error("request failed", exc_info=error)
@@ -29,4 +29,5 @@ async def send_problem(send: Send, error: Exception, *, close: bool = False) -> 
         headers += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in error.headers]
     if close:
         headers.append((b"connection", b"close"))
-    await send_answer(send, STATUSES[problem.code], problem_body(problem), b"application/json", headers)
+    content = problem_body(problem) if has_body else b""
+    await send_answer(send, STATUSES[problem.code], content, b"application/json", headers)

@@ -4,7 +4,6 @@ Exchange and store are plain ASGI; everything else is Litestar's, with its descr
 """
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -22,7 +21,7 @@ from outspread.server.answer import send_problem
 from outspread.server.api_limits import REQUEST_LIMIT_BYTES, SLOWEST_TAKER_S
 from outspread.server.asgi import App, Message, Receive, Scope, Send
 from outspread.server.attempt_routes import attempt_routes
-from outspread.server.body_reader import BODY_GRACE_S, SLOWEST_BYTES_A_SECOND, ClientGoneError, patiently
+from outspread.server.body_reader import BodyReader, ClientGoneError
 from outspread.server.description_routes import description_routes
 from outspread.server.event_routes import event_routes
 from outspread.server.exchange_door import exchange_door
@@ -77,7 +76,7 @@ def http_api(doors: Doors) -> App:
                 else:
                     await doors.blobs(scope, receive, taker.send)
             else:
-                await described(scope, _Giver(receive).receive, taker.send)
+                await described(scope, _Giver(scope, receive).receive, taker.send)
         except (ClientGoneError, _SlowTakerError):
             return  # the connection ends with the answer as it is
 
@@ -132,17 +131,9 @@ class _Taker:
 class _Giver:
     """Receives a body from those who give it. Afterwards, waiting for the end of the connection may take as long as it likes."""
 
-    def __init__(self, receive: Receive) -> None:
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self._body = BodyReader(scope, receive)
         self._receive = receive
-        self._ended = False
-        self._began = time.monotonic()
-        self._bytes = 0
 
     async def receive(self) -> Message:
-        if self._ended:
-            return await self._receive()
-        left_s = self._began + BODY_GRACE_S + self._bytes / SLOWEST_BYTES_A_SECOND - time.monotonic()
-        message = await patiently(self._receive, min(BODY_GRACE_S, left_s))
-        self._bytes += len(message.get("body", b""))
-        self._ended = not message.get("more_body", False)
-        return message
+        return await (self._receive() if self._body.is_over else self._body.message())

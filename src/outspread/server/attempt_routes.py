@@ -16,11 +16,11 @@ from outspread.controller.command_port import CommandPort
 from outspread.controller.command_values import LogPart
 from outspread.controller.log_headers import LOG_ENDED, LOG_OFFSET, LOG_TOTAL
 from outspread.server.api_limits import HEARTBEAT_S, LARGEST_NUMBER, LARGEST_PART_BYTES, LOG_CHUNK_BYTES, LONGEST_WAIT_S
+from outspread.server.byte_range import part_of
 from outspread.server.open_streams import OpenStreams
 from outspread.server.problem import Code, ProblemError
 
 _PLAIN: Final = "text/plain"  # Litestar adds that it is UTF-8
-_RANGE: Final = re.compile(r"bytes=(?:(\d{1,18})-(\d{1,18})?|-(\d{1,18}))", re.ASCII)
 _NOT_FOR_FILE_NAMES: Final = re.compile(r"[^A-Za-z0-9._-]")
 
 
@@ -45,14 +45,15 @@ def attempt_routes(controller: CommandPort, is_stopping: Callable[[], bool], str
         if follow:
             streams.check()
             return Stream(_followed(controller, attempt_id, is_stopping, streams), media_type=_PLAIN, headers=headers)
-        first, end = _range(wanted, total)
-        status = 206 if _RANGE.fullmatch(wanted) else 200
-        if status == 206:
+        part = part_of(wanted, total)
+        first, end = part or (0, total)
+        status = 200 if part is None else 206
+        if part is not None:
             headers["content-range"] = f"bytes {first}-{end - 1}/{total}"
         headers["accept-ranges"] = "bytes"
         if end - first <= LOG_CHUNK_BYTES:
-            part = await controller.log_part(attempt_id, offset=first, limit=end - first)
-            return Response(part.data, media_type=_PLAIN, headers=headers, status_code=status)
+            read = await controller.log_part(attempt_id, offset=first, limit=end - first)
+            return Response(read.data, media_type=_PLAIN, headers=headers, status_code=status)
         headers["content-length"] = str(end - first)
         return Stream(_between(controller, attempt_id, first, end), media_type=_PLAIN, headers=headers, status_code=status)
 
@@ -107,21 +108,6 @@ async def _between(controller: CommandPort, attempt_id: str, first: int, end: in
             raise ProblemError(Code.UNAVAILABLE, f"cannot read the log of {attempt_id}: it ends before its end")
         yield part.data
         first += len(part.data)
-
-
-def _range(wanted: str, total: int) -> tuple[int, int]:
-    """Return where the wanted part begins and ends; all when the header is of a kind that may be ignored (RFC 9110)."""
-    found = _RANGE.fullmatch(wanted)
-    if found is None:
-        return 0, total
-    first, last, length = found.groups()
-    begin = max(0, total - int(length)) if length else int(first)
-    end = min(total, int(last) + 1) if last else total
-    if begin >= end:
-        raise ProblemError(
-            Code.NO_SUCH_PART, f"cannot read {wanted}: there are {total} bytes", headers=(("content-range", f"bytes */{total}"),)
-        )
-    return begin, end
 
 
 def _headers(attempt_id: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from typing import Final
 
 from outspread.server.asgi import Message, Receive, Scope, header
@@ -16,43 +17,50 @@ class ClientGoneError(Exception):
     """Nobody is there to be answered."""
 
 
-async def read_body(scope: Scope, receive: Receive, *, limit_bytes: int, grace_s: float = BODY_GRACE_S) -> bytes:
-    """Return the whole body. ProblemError for one that is too large or comes too slowly."""
-    refuse_large(scope, limit_bytes)
-    message = await patiently(receive, grace_s)
-    if not message.get("more_body", False):  # as almost always
-        whole: bytes = message.get("body", b"")
-        if len(whole) > limit_bytes:
+class BodyReader:
+    """One body. ProblemError when it does not come in time, ClientGoneError when it never will."""
+
+    def __init__(self, scope: Scope, receive: Receive, *, grace_s: float = BODY_GRACE_S) -> None:
+        self.is_over = False  # all of it was read
+        self._scope = scope
+        self._receive = receive
+        self._grace_s = grace_s
+        self._until = time.monotonic() + grace_s
+
+    async def message(self) -> Message:
+        """Return its next part as it came."""
+        try:
+            async with asyncio.timeout(min(self._grace_s, self._until - time.monotonic())):
+                message = await self._receive()
+        except TimeoutError as error:
+            raise ProblemError(Code.TOO_SLOW, "cannot wait longer for the rest of the request") from error
+        if message["type"] == "http.disconnect":
+            raise ClientGoneError
+        self._until += len(message.get("body", b"")) / SLOWEST_BYTES_A_SECOND
+        self.is_over = not message.get("more_body", False)
+        return message
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Return what is left of it, as it comes."""
+        while not self.is_over:
+            if piece := (await self.message()).get("body", b""):
+                yield piece
+
+    async def whole(self, limit_bytes: int) -> bytes:
+        """Return all of it; ProblemError when it is larger."""
+        told = header(self._scope, b"content-length")
+        if told.isdecimal() and int(told) > limit_bytes:
             raise _too_large(limit_bytes)
-        return whole
-    began = time.monotonic()
-    body = bytearray(message.get("body", b""))
-    while message.get("more_body", False):
-        left_s = began + grace_s + len(body) / SLOWEST_BYTES_A_SECOND - time.monotonic()
-        message = await patiently(receive, min(grace_s, left_s))
-        body += message.get("body", b"")
+        body: bytes | bytearray = (await self.message()).get("body", b"")
+        if not self.is_over:
+            body = bytearray(body)
+            async for piece in self.pieces():
+                body += piece
+                if len(body) > limit_bytes:
+                    raise _too_large(limit_bytes)
         if len(body) > limit_bytes:
             raise _too_large(limit_bytes)
-    return bytes(body)
-
-
-async def patiently(receive: Receive, wait_s: float) -> Message:
-    """Return the next part of a body. ProblemError when it does not come in time, ClientGoneError when it never will."""
-    try:
-        async with asyncio.timeout(wait_s):
-            message = await receive()
-    except TimeoutError as error:
-        raise ProblemError(Code.TOO_SLOW, "cannot wait longer for the rest of the request") from error
-    if message["type"] == "http.disconnect":
-        raise ClientGoneError
-    return message
-
-
-def refuse_large(scope: Scope, limit_bytes: int) -> None:
-    """Raise ProblemError for a body that says itself that it is too large."""
-    told = header(scope, b"content-length")
-    if told.isdecimal() and int(told) > limit_bytes:
-        raise _too_large(limit_bytes)
+        return bytes(body)
 
 
 def _too_large(limit_bytes: int) -> ProblemError:

@@ -14,7 +14,7 @@ from outspread.controller.exchange_wire import MESSAGE_PACK, decode_exchange, en
 from outspread.controller.port import FarmWorkerPort
 from outspread.server.answer import send_answer, send_problem
 from outspread.server.asgi import App, Message, Receive, Scope, Send
-from outspread.server.body_reader import ClientGoneError, read_body
+from outspread.server.body_reader import BodyReader, ClientGoneError
 from outspread.server.gate import Gate, Right
 from outspread.server.problem import Code, ProblemError
 
@@ -29,18 +29,17 @@ def exchange_door(controller: FarmWorkerPort, gate: Gate) -> App:
     """Return the application; for POST only."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        has_read = False
+        body = BodyReader(scope, receive)
         try:
             _refuse_other_methods(scope)
             gate.check(scope, Right.WORK)
-            body = await read_body(scope, receive, limit_bytes=EXCHANGE_LIMIT_BYTES)
-            has_read = True
-            orders = await _answered(controller, _call_in(body), receive)
+            call = _call_in(await body.whole(EXCHANGE_LIMIT_BYTES))
+            orders = await _answered(controller, call, receive)
             content = encode_orders(orders)
         except ClientGoneError:
             return
         except Exception as error:  # noqa: BLE001 # whatever it is, the worker is told and the log knows
-            await send_problem(send, error, close=not has_read)
+            await send_problem(send, error, close=not body.is_over)
         else:
             await send_answer(send, 200, content, _CONTENT_TYPE)
 

@@ -22,12 +22,12 @@ from outspread.server.answer import send_problem
 from outspread.server.api import Doors, http_api
 from outspread.server.asgi import App, Receive, Scope, Send
 from outspread.server.farm_metrics import FarmMetrics
-from outspread.server.gate import Gate, Right
+from outspread.server.gate import Gate
 from outspread.server.housekeeping import clean, note_token_use
 from outspread.server.http_server import serving_http
-from outspread.server.problem import STATUSES, Code, ProblemError
+from outspread.server.problem import Code, ProblemError
 from outspread.server.settings import ListenAddress, Settings
-from outspread.server.store_door import Access, Authorize, Refusal, store_door
+from outspread.server.store_door import store_door
 from outspread.server.token_book import TokenBook
 from outspread.store.digest import Digest
 from outspread.store.disk_store import DiskStore
@@ -95,7 +95,7 @@ async def serving(settings: Settings, *, wall: Callable[[], float] = time.time) 
                     registry=_registry(controller),
                     why_not_ready=lambda: ledger.fault,
                     is_stopping=lambda: not entrance.is_open,
-                    blobs=store_door(store, _authorize(gate)),
+                    blobs=store_door(store, gate.check),
                 )
             )
         )
@@ -177,17 +177,6 @@ def _missing_in(store: DiskStore) -> Callable[[set[str]], Awaitable[set[str]]]:
         return {str(digest) for digest in await store.find_missing([Digest.parse(tree) for tree in trees])}
 
     return missing
-
-
-def _authorize(gate: Gate) -> Authorize:
-    async def authorize(scope: Scope, access: Access) -> Refusal | None:
-        try:
-            gate.check(scope, Right.UPLOAD if access is Access.WRITE else Right.READ)
-        except ProblemError as error:
-            return Refusal(STATUSES[error.code], error.message)
-        return None
-
-    return authorize
 
 
 def _registry(controller: FarmController) -> CollectorRegistry:

@@ -6,22 +6,21 @@
     GET, HEAD HASH/SIZE    one blob; ``Range: bytes=N-`` goes on; of an absent one, ``Upload-Offset`` says how much is kept
     PUT HASH/SIZE          one blob, from ``Upload-Offset`` on
 
-Mount it there, or at the root. Who may do what is for ``authorize`` to say.
+Mount it there, or at the root. Who may do what is for ``check`` to say.
 """
 
-import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
-from enum import StrEnum
 from typing import Final
 
-from msgspec import Struct
-
-from outspread.errors import OutspreadError, UserError
-from outspread.server.asgi import App, Receive, Scope, Send
-from outspread.server.problem import CODES, Problem, problem_body
+from outspread.server.answer import send_problem
+from outspread.server.asgi import App, Receive, Scope, Send, header
+from outspread.server.body_reader import BodyReader, ClientGoneError
+from outspread.server.byte_range import part_of
+from outspread.server.gate import Right
+from outspread.server.problem import Code, ProblemError
 from outspread.store.contract import Store
 from outspread.store.digest import Digest
 from outspread.store.errors import BlobMissingError, OffsetError, StoreError, StoreFullError, WrongContentError
@@ -37,44 +36,15 @@ from outspread.store.wire import (
 
 _log = logging.getLogger(__name__)
 
-#: A sender that says nothing for so long is taken for gone.
-_SILENCE_S: Final = 60.0
-_RANGE: Final = re.compile(r"bytes=(\d{1,19})-(\d{1,19})?", re.ASCII)
 _NUMBER: Final = re.compile(r"\d{1,19}", re.ASCII)
 _WHOLE_BODY_TYPE: Final = b"application/octet-stream"
 
 
-class Access(StrEnum):
-    READ = "read"
-    WRITE = "write"
+#: Raises ProblemError when a request may not do something.
+Check = Callable[[Scope, Right], None]
 
 
-class Refusal(Struct, frozen=True):
-    """``status`` is 401, 403 or 429."""
-
-    status: int
-    reason: str
-
-
-#: Returns why a request may not do something, None if it may. Gets the ASGI scope, with headers and the client's address.
-Authorize = Callable[[Scope, Access], Awaitable[Refusal | None]]
-
-
-class _AnswerError(Exception):
-    """The answer to a request that cannot be met."""
-
-    def __init__(self, status: int, detail: str, *headers: tuple[bytes, bytes]) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.detail = detail
-        self.headers = headers
-
-
-class _ClientGoneError(Exception):
-    """Nobody is there to be answered."""
-
-
-def store_door(store: Store, authorize: Authorize) -> App:
+def store_door(store: Store, check: Check) -> App:
     """Return the application."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -82,23 +52,18 @@ def store_door(store: Store, authorize: Authorize) -> App:
             raise ValueError(f"cannot serve {scope['type']}: the store speaks HTTP only")
         request = _Request(scope, receive, send)
         try:
-            await _serve(store, authorize, request)
-        except _ClientGoneError:
+            await _serve(store, check, request)
+        except ClientGoneError:
             return
-        except _AnswerError as error:
-            await request.fail(error.status, error.detail, *error.headers)
-        except OutspreadError as error:
-            await request.fail(_status(error), error.message, *_told_offset(error))
+        except Exception as error:  # noqa: BLE001 # whatever it is, the client is told and the log knows
+            await request.fail(_told(error))
 
     return app
 
 
-async def _serve(store: Store, authorize: Authorize, request: "_Request") -> None:
+async def _serve(store: Store, check: Check, request: "_Request") -> None:
     action = _ACTIONS.get((request.method, request.path))
-    access = Access.WRITE if request.method == "PUT" or action is _put_packed else Access.READ
-    if refusal := await authorize(request.scope, access):
-        challenge = [(b"www-authenticate", b"Bearer")] if refusal.status == 401 else []
-        raise _AnswerError(refusal.status, refusal.reason, *challenge)
+    check(request.scope, Right.UPLOAD if request.method == "PUT" or action is _put_packed else Right.READ)
     if action is not None:
         await action(store, request)
         return
@@ -111,35 +76,37 @@ async def _serve(store: Store, authorize: Authorize, request: "_Request") -> Non
         case "PUT":
             await _put(store, request, digest)
         case _:
-            raise _AnswerError(405, f"{request.method} is not for blobs", (b"allow", b"GET, HEAD, PUT"))
+            allowed = (("allow", "GET, HEAD, PUT"),)
+            raise ProblemError(Code.NO_SUCH_METHOD, f"cannot {request.method[:20]} a blob", headers=allowed)
 
 
 async def _missing(store: Store, request: "_Request") -> None:
-    digests = Digest.unpack(await request.body(DIGESTS_A_CALL * 40))
+    digests = Digest.unpack(await request.body.whole(DIGESTS_A_CALL * 40))
     await request.answer(200, pack_digests(await store.find_missing(digests)))
 
 
 async def _put_packed(store: Store, request: "_Request") -> None:
-    await store.put_blobs(unpack_blobs(await request.body(LARGEST_PACK_BYTES)))
+    await store.put_blobs(unpack_blobs(await request.body.whole(LARGEST_PACK_BYTES)))
     await request.answer(204, b"")
 
 
 async def _read_packed(store: Store, request: "_Request") -> None:
-    digests = Digest.unpack(await request.body(DIGESTS_A_CALL * 40))
+    digests = Digest.unpack(await request.body.whole(DIGESTS_A_CALL * 40))
     if sum(digest.size_bytes + 40 for digest in set(digests)) > LARGEST_PACK_BYTES:
-        raise _AnswerError(413, f"cannot send so much in one pack: {LARGEST_PACK_BYTES} bytes is the limit")
+        raise ProblemError(Code.TOO_LARGE, f"cannot send so much in one pack: {LARGEST_PACK_BYTES} bytes is the limit")
     await request.answer(200, pack_blobs(await store.get_blobs(set(digests))))
 
 
 async def _get(store: Store, request: "_Request", digest: Digest) -> None:
-    first, end = _range(request, digest)
+    part = part_of(header(request.scope, b"range"), digest.size_bytes)
+    first, end = part or (0, digest.size_bytes)
     length = end - first
     async with aclosing(store.open_stream(digest, offset=first)) as pieces:  # type: ignore[type-var]
         piece = await anext(pieces, b"")  # an absent blob says so now
         headers = [(b"content-length", b"%d" % length), (b"accept-ranges", b"bytes"), (b"content-type", _WHOLE_BODY_TYPE)]
-        if length < digest.size_bytes:
+        if part is not None:
             headers.append((b"content-range", b"bytes %d-%d/%d" % (first, end - 1, digest.size_bytes)))
-        await request.begin(206 if length < digest.size_bytes else 200, headers)
+        await request.begin(200 if part is None else 206, headers)
         try:
             while piece and length > len(piece):
                 await request.send_piece(piece)
@@ -167,7 +134,7 @@ async def _put(store: Store, request: "_Request", digest: Digest) -> None:
         if offset < begins:
             raise OffsetError(offset)
         unwanted = offset - begins  # sent again, though it has been kept
-        async for piece in request.pieces():
+        async for piece in request.body.pieces():
             if unwanted < len(piece):
                 yield piece[unwanted:] if unwanted else piece
             unwanted = max(0, unwanted - len(piece))
@@ -191,42 +158,9 @@ class _Request:
         self.method: str = scope["method"]
         path: str = scope["path"]
         self.path = path.removeprefix(BLOBS_PATH).rstrip("/")
-        self._receive = receive
+        self.body = BodyReader(scope, receive)
         self._send = send
         self._begun = False
-        self._read = False
-
-    def header(self, name: str) -> str:
-        wanted = name.encode()
-        headers: list[tuple[bytes, bytes]] = self.scope["headers"]
-        return next((value.decode("latin-1") for key, value in headers if key.lower() == wanted), "")
-
-    async def pieces(self) -> AsyncIterator[bytes]:
-        """Return the body as it comes."""
-        while not self._read:
-            try:
-                async with asyncio.timeout(_SILENCE_S):
-                    message = await self._receive()
-            except TimeoutError as error:
-                raise _AnswerError(408, f"nothing came for {_SILENCE_S:.0f} s") from error
-            if message["type"] == "http.disconnect":
-                raise _ClientGoneError
-            self._read = not message.get("more_body", False)
-            if piece := message.get("body", b""):
-                yield piece
-
-    async def body(self, limit_bytes: int) -> bytes:
-        """Return the whole body."""
-        too_long = _AnswerError(413, f"cannot take more than {limit_bytes} bytes in one request")
-        told = self.header("content-length")
-        if told.isdigit() and int(told) > limit_bytes:
-            raise too_long
-        body = bytearray()
-        async for piece in self.pieces():
-            body += piece
-            if len(body) > limit_bytes:
-                raise too_long
-        return bytes(body)
 
     async def answer(self, status: int, content: bytes) -> None:
         headers = [(b"content-type", _WHOLE_BODY_TYPE)] if content else []
@@ -235,16 +169,13 @@ class _Request:
         await self.begin(status, headers)
         await self.send_piece(content, last=True)
 
-    async def fail(self, status: int, detail: str, *headers: tuple[bytes, bytes]) -> None:
+    async def fail(self, error: Exception) -> None:
         """Answer with an error, unless an answer has begun: then the connection ends as it is."""
         if self._begun:
             return
-        content = b"" if self.method == "HEAD" else problem_body(Problem(CODES[status], detail))
-        told = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content)), *headers]
-        if not self._read and self.method not in {"GET", "HEAD"}:
-            told.append((b"connection", b"close"))  # rather than read what nobody wants
-        await self.begin(status, told)
-        await self.send_piece(content, last=True)
+        reads_only = self.method in {"GET", "HEAD"}
+        # The connection ends rather than that we read what nobody wants.
+        await send_problem(self._send, error, close=not (self.body.is_over or reads_only), has_body=self.method != "HEAD")
 
     async def begin(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         self._begun = True
@@ -254,36 +185,22 @@ class _Request:
         await self._send({"type": "http.response.body", "body": content, "more_body": not last})
 
 
-def _range(request: _Request, digest: Digest) -> tuple[int, int]:
-    """Return what is wanted of a blob: the offset where it begins and the one where it ends."""
-    found = _RANGE.fullmatch(request.header("range"))
-    if found is None:  # none, or one of a kind that we may ignore (RFC 9110)
-        return 0, digest.size_bytes
-    first, last = int(found[1]), int(found[2] or digest.size_bytes)
-    if first >= digest.size_bytes or last < first:
-        raise _AnswerError(416, f"{digest} has no such part", (b"content-range", b"bytes */%d" % digest.size_bytes))
-    return first, min(last + 1, digest.size_bytes)
-
-
 def _offset(request: _Request) -> int:
-    told = request.header(OFFSET_HEADER)
+    told = header(request.scope, OFFSET_HEADER.encode())
     if told and not _NUMBER.fullmatch(told):
-        raise _AnswerError(400, f"{told[:40]!r} is no offset")
+        raise ProblemError(Code.INVALID, f"cannot go on from {told[:40]!r}: it is no offset")
     return int(told or 0)
 
 
-def _status(error: OutspreadError) -> int:
+def _told(error: Exception) -> Exception:
+    """Return an error of the store as the door tells it."""
     match error:
         case BlobMissingError():
-            return 404
+            return ProblemError(Code.NOT_FOUND, error.message)
         case OffsetError():
-            return 409
+            return ProblemError(Code.CONFLICT, error.message, headers=((OFFSET_HEADER, str(error.offset)),))
         case StoreFullError():
-            return 507
-        case WrongContentError() | UserError():
-            return 400
-    return 503
-
-
-def _told_offset(error: OutspreadError) -> list[tuple[bytes, bytes]]:
-    return [(OFFSET_HEADER.encode(), b"%d" % error.offset)] if isinstance(error, OffsetError) else []
+            return ProblemError(Code.FULL, error.message)
+        case WrongContentError():
+            return ProblemError(Code.INVALID, error.message)
+    return error
