@@ -73,7 +73,7 @@ class SimulatedLedger:
         self.epoch = disk.epoch
 
     async def open(self, next_sequence: int) -> tuple[list[SavedRun], list[SavedHold]]:
-        self._recorder.drop_unaccepted()
+        self._recorder.tidy(0.0)  # nobody is held here
         saved = read_unfinished(self._disk.connection, next_sequence)
         for run in saved:
             self._recorder.run_keys[run.state.run_id] = run.run_key

@@ -142,7 +142,7 @@ class FarmLedger:
             bring_up_to_date(connection)
             self.epoch = self._take_cell(connection)
             recorder = FarmRecorder(connection, self._logs, own_mark())
-            recorder.drop_unaccepted()
+            recorder.tidy(self._wall())
             saved = read_unfinished(connection, next_sequence)
             holds = read_holds(connection)
         except BlockingIOError:

@@ -83,9 +83,10 @@ class FarmRecorder:
             WorkerHeld: self._worker_held,
         }
 
-    def drop_unaccepted(self) -> None:
-        """Drop the runs that were being written when the last controller ended: nobody was told that they are accepted."""
+    def tidy(self, at: float) -> None:
+        """Drop what the last controller has left: runs of which nobody was told that they are accepted, holds that are over."""
         self._connection.execute(f"{_DROP} WHERE kind = 'coming'")
+        self._connection.execute("DELETE FROM worker_holds WHERE until_us <= ?", (microseconds(at),))
 
     def committed(self) -> None:
         """Do what must not be before the changes are durable. Raises OSError."""

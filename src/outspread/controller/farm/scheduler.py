@@ -57,6 +57,8 @@ _TELL_AGAIN_S: Final = 5.0
 _WATCHED_S: Final = 10.0
 _VERDICTS: Final = frozenset({Outcome.PASSED, Outcome.FAILED, Outcome.TIMEOUT})
 _PAST_INCARNATIONS: Final = 8
+#: How long a worker that is gone is remembered, if nobody has put it on hold.
+WORKER_KEPT_S: Final = 24 * 3600.0
 _NO_POLICY: Final = FarmPolicy()
 
 
@@ -293,6 +295,7 @@ class Scheduler:
                 self._lose(attempt, "no worker has spoken of it since the controller began", at=at)
         if self._watched:
             self._watched = {fence: until for fence, until in self._watched.items() if now < until}
+        self._forget_workers(now=now, at=at)
 
     def hold(self, name: str, *, reason: str, until: float, at: float) -> bool:
         """Let a worker take no work until then; False when it is not known."""
@@ -578,6 +581,14 @@ class Scheduler:
                 self._lose(attempt, "its worker does not have it any more", at=at)
             elif _is_unconfirmed(attempt, now):
                 self._release(attempt, at=at, reason="its claim was not confirmed")
+
+    def _forget_workers(self, *, now: float, at: float) -> None:
+        gone = [worker for worker in self.workers.values() if not worker.connected and now - worker.heard_now > WORKER_KEPT_S]
+        for worker in gone:
+            if not worker.in_hand and worker.held_until <= at:
+                del self.workers[worker.name]
+                self._past.pop(worker.name, None)
+                self._disturbed.pop(worker.name, None)
 
     def _end_if_over(self, run: RunState, at: float) -> None:
         if not run.is_over or run.run_id not in self.runs:

@@ -21,6 +21,7 @@ from outspread.controller.command_values import (
 from outspread.controller.farm.attempt_ids import split_attempt_id
 from outspread.controller.farm.command_rules import POISON_LIMIT
 from outspread.controller.farm.farm_changes import AttemptOver, JobClaimed, LogWritten, RunOver, RunStopped
+from outspread.controller.farm.scheduler import WORKER_KEPT_S
 from outspread.controller.farm.worker_state import AHEAD_JOBS
 from outspread.controller.values import JobState, Outcome
 from outspread.errors import UserError
@@ -249,6 +250,18 @@ def test_a_job_that_ends_its_workers_is_poison(farm: Any, hand: Make) -> None:
         farm.tick(LEASE_S + 1)
     assert run_over(farm).counts.infra == 1
     assert over(farm)[-1].reason == "it ended 3 workers: w0, w1, w2"
+
+
+def test_workers_that_are_gone_for_long_are_forgotten_unless_on_hold(farm: Any, hand: Make) -> None:
+    ann, bob, eve = hand("ann"), hand("bob"), hand("eve")
+    for worker in (ann, bob, eve):
+        worker.call()
+    farm.scheduler.hold("bob", reason="repair", until=farm.at + 10 * WORKER_KEPT_S, at=farm.at)
+    farm.tick(WORKER_KEPT_S - 1)
+    eve.call()
+    assert sorted(farm.scheduler.workers) == ["ann", "bob", "eve"]
+    farm.tick(2)
+    assert sorted(farm.scheduler.workers) == ["bob", "eve"]
 
 
 def test_infrastructure_failures_hold_a_worker_for_longer_each_time(farm: Any, hand: Make) -> None:
