@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import sqlite3
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -25,7 +26,7 @@ from outspread.controller.command_values import (
 from outspread.controller.exchange_values import Exchange
 from outspread.controller.farm import farm_controller, farm_ledger
 from outspread.controller.farm.commit_queue import RecordError
-from outspread.controller.farm.farm_changes import AcceptedJob, JobsComing, RunComing
+from outspread.controller.farm.farm_changes import AcceptedJob, AttemptOver, JobsComing, RunComing
 from outspread.controller.farm.farm_controller import FarmController
 from outspread.controller.farm.farm_ledger import FarmLedger
 from outspread.controller.farm.farm_recorder import FarmRecorder
@@ -201,6 +202,37 @@ def test_what_is_printed_while_the_log_is_read_is_not_waited_for(controller: Ope
             monkeypatch.setattr(FarmLedger, "read", read_and_then_write)
             async with asyncio.timeout(10):
                 assert (await farm.log_part("r1.0.1", wait_s=30)).data == b"one\n"
+
+    asyncio.run(scenario())
+
+
+def test_who_comes_to_a_log_while_its_end_is_being_written_is_told_of_it(
+    controller: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    apply, may_write = FarmRecorder.apply, threading.Event()
+
+    def apply_later(recorder: FarmRecorder, changes: Any) -> None:
+        if any(isinstance(change, AttemptOver) for change in changes):
+            may_write.wait(10)
+        apply(recorder, changes)
+
+    monkeypatch.setattr(FarmRecorder, "apply", apply_later)
+
+    async def scenario() -> None:
+        async with controller() as farm:
+            ann = Caller()
+            await farm.submit_commands(CommandRun("r1", "me", jobs("a")))
+            (claim,) = (await ann.call(farm)).claims
+            await ann.call(farm, begun=(claim.fence,))
+            ending = asyncio.create_task(ann.call(farm, ended=(AttemptEnd(claim.fence, Outcome.PASSED),)))
+            while farm.current_figures().running:
+                await asyncio.sleep(0.001)
+            following = asyncio.create_task(farm.log_part("r1.0.1", wait_s=30))
+            await asyncio.sleep(0.1)  # it has read what there is, if it does not wait
+            may_write.set()
+            async with asyncio.timeout(10):
+                assert (await following).ended
+            await ending
 
     asyncio.run(scenario())
 

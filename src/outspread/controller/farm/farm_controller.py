@@ -128,8 +128,7 @@ class FarmController:
                 await asyncio.wait([task])
         self._scheduler.note_claims()
         self._flush()
-        with contextlib.suppress(RecordError):
-            await self._ledger.settle()
+        await self._settle_if_possible()
         await self._ledger.close()
 
     # --- workers ---
@@ -280,6 +279,8 @@ class FarmController:
             if goes_on:
                 self._serve_polls(reluctantly=False)
             with self._lookers.looking(attempt_id) as news:  # what is written while the log is read is news, too
+                if wait_s:
+                    await self._settle_if_possible()  # what was told to others before is no news, and may not be there yet
                 part = await self._ledger.read(
                     lambda connection, logs: farm_reader.read_log_part(
                         connection, logs, known, number, attempt, offset=max(0, offset), limit=limit
@@ -458,8 +459,7 @@ class FarmController:
         self._scheduler.connection_lost(worker, incarnation, since=since, now=now, at=self._wall())
         self._serve_polls(reluctantly=True)
         self._publish()
-        with contextlib.suppress(RecordError):  # it is tried again, and told to whoever asks for something
-            await self._ledger.settle()
+        await self._settle_if_possible()
 
     def _stop_the_rest(self) -> None:
         """Have the jobs of cancelled runs recorded as such, a transaction at a time, so that nobody else waits for long."""
@@ -480,8 +480,7 @@ class FarmController:
             self._scheduler.tick(now=self._monotonic(), at=self._wall())
             self._serve_polls(reluctantly=True)
             if self._publish():
-                with contextlib.suppress(RecordError):
-                    await self._ledger.settle()
+                await self._settle_if_possible()
 
     def _flush(self) -> bool:
         changes = self._scheduler.changes
@@ -508,10 +507,14 @@ class FarmController:
             return False
         await asyncio.wait([news], timeout=left_s)
         if news.done():
-            with contextlib.suppress(RecordError):
-                await self._ledger.settle()
+            await self._settle_if_possible()
             return True
         return False
+
+    async def _settle_if_possible(self) -> None:
+        """Wait until all that was recorded is durable; what cannot be written is tried again, and told to whom it concerns."""
+        with contextlib.suppress(RecordError):
+            await self._ledger.settle()
 
 
 def _planned(connection: sqlite3.Connection, run: CommandRun, documents: Sequence[bytes]) -> list[PlannedJob]:
