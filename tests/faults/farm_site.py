@@ -168,12 +168,14 @@ class FarmSite:
 
     def check(self) -> None:
         """End all programs in order, and fail unless every promise was kept and nothing is left."""
-        for process in reversed(self._started):
-            if process.poll() is None:
-                process.send_signal(signal.SIGCONT)
-                process.terminate()
-        for process in self._started:
-            process.wait(20)
+        # The controller last: a worker that could not tell it that it leaves would try for a while.
+        for programs in ([process for process in self._started if process is not self.controller], [self.controller]):
+            for process in filter(None, programs):
+                if process.poll() is None:
+                    process.send_signal(signal.SIGCONT)
+                    process.terminate()
+            for process in filter(None, programs):
+                process.wait(20)
         left: list[str] = []
 
         def is_settled() -> bool:
