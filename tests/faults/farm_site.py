@@ -196,7 +196,7 @@ class FarmSite:
         with contextlib.closing(sqlite3.connect(f"file:{self.state}/state.db?mode=ro", uri=True)) as record:
             one = record.execute
             assert one("PRAGMA integrity_check").fetchall() == [("ok",)]
-            for run_id, total, state in one("SELECT run_id, total_jobs, state FROM runs"):
+            for run_id, total, state in one("SELECT run_id, total_jobs, state FROM runs WHERE kind = 'commands'"):
                 (jobs,) = one("SELECT count(*) FROM jobs JOIN runs USING (run_key) WHERE run_id = ?", (run_id,)).fetchone()
                 assert jobs == total, f"{run_id} lost jobs"
                 if state == "running":
