@@ -24,7 +24,7 @@ from outspread.controller.command_values import (
     StopReason,
 )
 from outspread.controller.exchange_values import Exchange
-from outspread.controller.farm import farm_controller, farm_ledger
+from outspread.controller.farm import farm_ledger
 from outspread.controller.farm.commit_queue import RecordError
 from outspread.controller.farm.farm_changes import AcceptedJob, AttemptOver, JobsComing, RunComing
 from outspread.controller.farm.farm_controller import FarmController
@@ -33,15 +33,15 @@ from outspread.controller.farm.farm_recorder import FarmRecorder
 from outspread.controller.values import JobState, Outcome
 from outspread.errors import ConflictError, InfrastructureError, UserError
 
-Open = Callable[[], AbstractAsyncContextManager[FarmController]]
+Open = Callable[..., AbstractAsyncContextManager[FarmController]]
 
 
 @pytest.fixture
 def controller(tmp_path: Path) -> Open:
     @asynccontextmanager
-    async def open_controller() -> AsyncIterator[FarmController]:
+    async def open_controller(**options: Any) -> AsyncIterator[FarmController]:
         ledger = FarmLedger(tmp_path / "state", wall=time.time)
-        controller = FarmController(ledger)
+        controller = FarmController(ledger, **options)
         await controller.open()
         try:
             yield controller
@@ -518,7 +518,6 @@ def test_what_is_forgotten_needs_nothing_any_more(controller: Open, tmp_path: Pa
 
 
 def test_a_large_run_that_cannot_be_written_whole_is_none(controller: Open, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(farm_controller, "_JOBS_AT_ONCE", 2)
     monkeypatch.setattr(farm_ledger, "_AGAIN_S", 0.02)
     apply = FarmRecorder.apply
     full = True
@@ -533,7 +532,7 @@ def test_a_large_run_that_cannot_be_written_whole_is_none(controller: Open, monk
 
     async def scenario() -> None:
         nonlocal full
-        async with controller() as farm:
+        async with controller(jobs_at_once=2) as farm:
             with pytest.raises(RecordError, match="No space left"):
                 await farm.submit_commands(run)
             assert await farm.command_runs() == []
@@ -572,14 +571,11 @@ def test_what_was_being_written_when_a_controller_died_is_none_and_goes(controll
     asyncio.run(scenario())
 
 
-def test_a_run_of_many_jobs_is_forgotten_in_parts_and_its_id_is_free(
-    controller: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(farm_controller, "_JOBS_AT_ONCE", 2)
+def test_a_run_of_many_jobs_is_forgotten_in_parts_and_its_id_is_free(controller: Open, tmp_path: Path) -> None:
     run = CommandRun("r1", "me", jobs("a", "b", "c", "d", "e"))
 
     async def scenario() -> None:
-        async with controller() as farm:
+        async with controller(jobs_at_once=2) as farm:
             for _ in range(2):
                 await farm.submit_commands(run)
                 ann = Caller(slots=9)

@@ -64,8 +64,8 @@ _TICK_S: Final = 0.5
 _GRACE_S: Final = 1.0
 _JOBS_LIMIT: Final = 1000
 _FORGOTTEN_LIMIT: Final = 100
-#: So many are written, or forgotten, in one transaction: others wait for that long.
-_JOBS_AT_ONCE: Final = 10_000
+#: So many can be written in a tenth of a second, for which others wait.
+JOBS_AT_ONCE: Final = 10_000
 #: So many jobs take longer to look at than handing them to a thread.
 _MANY_JOBS: Final = 500
 _LOG_LIMIT_BYTES: Final = 4 * 1024 * 1024
@@ -74,7 +74,8 @@ _LOG_LIMIT_BYTES: Final = 4 * 1024 * 1024
 class FarmController:
     """Implements WorkerPort and CommandPort. To be opened before, and closed after. Clocks in seconds.
 
-    ``missing_trees`` tells which of the inputs of a submission the store does not have; without it, nobody asks.
+    ``missing_trees`` tells which of the inputs of a submission the store does not have; without it, nobody asks. ``jobs_at_once``
+    jobs are written, or forgotten, in one transaction.
     """
 
     def __init__(
@@ -85,8 +86,10 @@ class FarmController:
         monotonic: Callable[[], float] = time.monotonic,
         policy: FarmPolicy | None = None,
         missing_trees: Callable[[set[str]], Awaitable[set[str]]] | None = None,
+        jobs_at_once: int = JOBS_AT_ONCE,
     ) -> None:
         self._ledger = ledger
+        self._jobs_at_once = jobs_at_once
         self._missing_trees = missing_trees
         self._wall = wall
         self._monotonic = monotonic
@@ -304,8 +307,8 @@ class FarmController:
         await self._ledger.settle()
         dropped = await self._ledger.read(lambda connection, _: farm_reader.read_dropped(connection, limit=_FORGOTTEN_LIMIT))
         for run_key, run_id, jobs in dropped:
-            for first in range(0, jobs, _JOBS_AT_ONCE):
-                self._ledger.record([JobsForgotten(run_key, first, first + _JOBS_AT_ONCE)])
+            for first in range(0, jobs, self._jobs_at_once):
+                self._ledger.record([JobsForgotten(run_key, first, first + self._jobs_at_once)])
                 await self._ledger.settle()
             self._ledger.record([RunForgotten(run_key, run_id, self._wall())])
             await self._ledger.settle()
@@ -379,8 +382,8 @@ class FarmController:
     async def _write_run(self, coming: RunComing, jobs: Sequence[PlannedJob], accepted: RunAccepted) -> None:
         """Write a run in parts, between which others have theirs written. RecordError: nothing of it counts."""
         changes: list[FarmChange] = [coming]
-        for first in range(0, len(jobs), _JOBS_AT_ONCE):
-            part = jobs[first : first + _JOBS_AT_ONCE]
+        for first in range(0, len(jobs), self._jobs_at_once):
+            part = jobs[first : first + self._jobs_at_once]
             accepted_jobs = tuple(AcceptedJob(job.name, job.key, job.priority, job.job) for job in part)
             changes.append(JobsComing(coming.run_id, first, accepted_jobs))
             if first + len(part) == len(jobs):
