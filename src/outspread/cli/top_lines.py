@@ -49,13 +49,13 @@ def _work(now: FarmLook, before: FarmLook | None) -> Iterator[str]:
     waiting = sum(lane.waiting for lane in figures.lanes)
     rate = ""
     if before is not None and now.at_s > before.at_s:
-        rate = f", {(ended - sum(before.figures.attempts.values())) / (now.at_s - before.at_s):.1f} jobs/s"
-    yield f"{figures.running} running, {waiting} waiting, {figures.runs} runs{rate}"
+        rate = f", {(ended - sum(before.figures.attempts.values())) / (now.at_s - before.at_s):.1f} a second"
+    yield f"jobs: {figures.running} running, {waiting} waiting{rate}; runs: {figures.runs}"
     outcomes = ", ".join(f"{count} {outcome}" for outcome, count in sorted(figures.attempts.items()))
-    lost = f"; {figures.leases_lost} leases lost" if figures.leases_lost else ""
-    yield f"{ended} attempts ended{f': {outcomes}' if outcomes else ''}{lost}"
+    lost = f"; leases lost: {figures.leases_lost}" if figures.leases_lost else ""
+    yield f"attempts: {ended} ended{f': {outcomes}' if outcomes else ''}{lost}"
     held = f", {figures.workers_held} on hold" if figures.workers_held else ""
-    yield f"{figures.workers_connected} workers{held} with {figures.slots} slots"
+    yield f"workers: {figures.workers_connected}{held}; slots: {figures.slots}"
 
 
 def _times(what: str, now: LatencyFigures, before: LatencyFigures | None) -> str:

@@ -34,7 +34,7 @@ class LatencyFigures(Struct, frozen=True):
 class LaneFigures(Struct, frozen=True):
     """One lane that jobs wait in, and how long ago the first of them was submitted.
 
-    ``requires`` is readable: ``kvm=yes,os=debian``; empty for jobs that run anywhere.
+    ``requires`` is readable: ``kvm=yes,os=debian,limit:database``; empty for jobs that run anywhere.
     """
 
     requires: str

@@ -394,7 +394,7 @@ def test_how_many_slots_it_takes(call: Call) -> None:
 def test_top(call: Call) -> None:
     call("submit", "--run-id", "r1", "--no-wait", "--", "wait")
     lines = call("top").out.splitlines()
-    assert lines[0] == "0 running, 1 waiting, 1 runs"
+    assert lines[0] == "jobs: 0 running, 1 waiting; runs: 1"
     assert ["1", "3.0s", "os=plan9"] in [line.split() for line in lines]
     assert json.loads(call("top", "--json").out)["figures"]["slots"] == 2
 

@@ -37,9 +37,9 @@ def look(at_s: float, passed: int, *, runs: int = 0, commit: LatencyFigures | No
 def test_a_farm_at_work() -> None:
     lines = list(top_lines(look(12.0, 110, runs=1, commit=latencies(quick=99, slow=1)), look(10.0, 10)))
     assert lines[:5] == [
-        "5 running, 7 waiting, 1 runs, 50.0 jobs/s",
-        "111 attempts ended: 1 failed, 110 passed; 2 leases lost",
-        "1 workers, 1 on hold with 8 slots",
+        "jobs: 5 running, 7 waiting, 50.0 a second; runs: 1",
+        "attempts: 111 ended: 1 failed, 110 passed; leases lost: 2",
+        "workers: 1, 1 on hold; slots: 8",
         "commits: 100, half of them within 10 ms, 99% within 10 ms",
         "exchanges: none",
     ]
@@ -54,6 +54,6 @@ def test_a_farm_at_work() -> None:
 
 def test_a_first_look_knows_no_rate_and_shows_only_so_many_runs() -> None:
     lines = list(top_lines(look(1.0, 0, runs=12, commit=latencies(slow=1)), None))
-    assert lines[0] == "5 running, 7 waiting, 12 runs"
+    assert lines[0] == "jobs: 5 running, 7 waiting; runs: 12"
     assert lines[3] == "commits: 1, half of them within more than 10 s, 99% within more than 10 s"
     assert "and 2 more runs" in lines

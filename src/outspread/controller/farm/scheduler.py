@@ -327,7 +327,7 @@ class Scheduler:
         return FarmFigures(
             lanes=tuple(
                 LaneFigures(
-                    ",".join((*(f"{key}={value}" for key, value in lane.requires), *lane.limits)),
+                    ",".join((*(f"{key}={value}" for key, value in lane.requires), *(f"limit:{name}" for name in lane.limits))),
                     self.queue.waiting(lane),
                     max(0.0, at - oldest[lane]),
                 )
