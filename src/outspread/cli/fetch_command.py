@@ -16,7 +16,7 @@ from outspread.cli.write_answer import write_out
     "--directory",
     default="outspread-results",
     type=click.Path(file_okay=False, path_type=Path),
-    help="Where to put them; outspread-results unless told.",
+    help="Where to put them, below it by run; outspread-results unless told.",
 )
 @click.option("--logs", is_flag=True, help="Only the logs.")
 @click.option("--artifacts", is_flag=True, help="Only the files that jobs have kept.")
@@ -32,7 +32,8 @@ def command(run: str | None, directory: Path, logs: bool, artifacts: bool, faile
     async def get() -> int:
         problems = 0
         async with visitor.controller() as controller, visitor.store() as store:
-            async for fetched in fetch(controller, store, visitor.run_id(run), directory, wanted):
+            run_id = (await controller.progress(visitor.run_id(run))).status.run_id
+            async for fetched in fetch(controller, store, run_id, directory / run_id, wanted):
                 if fetched.problem:
                     problems += 1
                     print(f"error: cannot fetch {fetched.path}: {fetched.problem}", file=sys.stderr)

@@ -347,15 +347,15 @@ def test_what_has_not_run_yet_has_not_failed(call: Call, port: MemoryPort) -> No
 
 @pytest.mark.usefixtures("submitted")
 def test_fetch_leaves_what_is_there(call: Call, here: Path) -> None:
-    (here / "results").mkdir()
-    (here / "results/00001.1.fail-a.log").write_text("mine")
+    (here / "results/r2").mkdir(parents=True)
+    (here / "results/r2/00001.1.fail-a.log").write_text("mine")
     assert call("fetch", "-d", "results").out.splitlines() == [
-        f"results/{name}.log" for name in ("00000.1.pass", "00002.1.flaky", "00002.2.flaky", "00003.1.fail-b")
+        f"results/r2/{name}.log" for name in ("00000.1.pass", "00002.1.flaky", "00002.2.flaky", "00003.1.fail-b")
     ]
-    assert (here / "results/00001.1.fail-a.log").read_text() == "mine"
-    assert len(list((here / "results").iterdir())) == 5
+    assert (here / "results/r2/00001.1.fail-a.log").read_text() == "mine"
+    assert len(list((here / "results/r2").iterdir())) == 5
     assert call("fetch", "-d", "bad", "--failed").out.split() == [
-        f"bad/{name}.log" for name in ("00001.1.fail-a", "00002.1.flaky", "00003.1.fail-b")
+        f"bad/r2/{name}.log" for name in ("00001.1.fail-a", "00002.1.flaky", "00003.1.fail-b")
     ]
     assert call("fetch", "-d", "none", "--artifacts").out == ""
     assert call("fetch", "-d", "jobs.json").code == 2

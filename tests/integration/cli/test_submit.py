@@ -122,18 +122,17 @@ def test_inputs_are_read_only_outputs_are_kept_and_fetched(farm: Farm) -> None:
     (farm.project / "in/b").write_text("old")
     script = "echo new > b; echo out > made.txt; mkdir -p deep/er; echo deep > deep/er/made.txt; ls -l a; echo $OUTSPREAD_JOB"
     words = ["-i", "in", "-o", "**/made.txt", "--writable", "b", "-e", "X=1", "--repeat", "2"]
-    farm.outspread("submit", *words, "--", "sh", "-c", script, check=PASSED)
+    farm.outspread("submit", *words, "--run-id", "made", "--", "sh", "-c", script, check=PASSED)
     assert (farm.project / "in/b").read_text() == "old"
     fetched = farm.outspread("fetch", "-d", "results", check=0).stdout.splitlines()
     assert len(fetched) == 4
-    logs = sorted((farm.project / "results").glob("*.log"))
+    results = farm.project / "results/made"
+    logs = sorted(results.glob("*.log"))
     assert all(log.read_text().startswith("-r--r--r--") for log in logs)
-    made = sorted(
-        str(path.relative_to(farm.project / "results")).split("/", 1)[1] for path in (farm.project / "results").rglob("made.txt")
-    )
+    made = sorted(str(path.relative_to(results)).split("/", 1)[1] for path in results.rglob("made.txt"))
     assert made == ["deep/er/made.txt", "deep/er/made.txt", "made.txt", "made.txt"]
     assert farm.outspread("fetch", "-d", "results", check=0).stdout == ""
-    assert not list((farm.project / "results").glob(".*"))
+    assert not list(results.glob(".*"))
 
 
 def test_an_attempt_is_reproduced_here(farm: Farm) -> None:
