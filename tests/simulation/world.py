@@ -103,8 +103,10 @@ class World:
         controller = self.controller
         answering = asyncio.ensure_future(ask(controller))
         crashed = asyncio.ensure_future(self._ledger.crashed.wait())
-        await asyncio.wait([answering, crashed], return_when=asyncio.FIRST_COMPLETED)
-        crashed.cancel()
+        try:
+            await asyncio.wait([answering, crashed], return_when=asyncio.FIRST_COMPLETED)
+        finally:  # a worker that dies meanwhile takes nothing back
+            crashed.cancel()
         if not answering.done():
             answering.cancel()
             raise ConnectionError("the controller crashed")
@@ -161,8 +163,10 @@ class World:
         """Have the controller close, unless it crashes meanwhile."""
         closing = asyncio.ensure_future(controller.close())
         crashed = asyncio.ensure_future(self._ledger.crashed.wait())
-        await asyncio.wait([closing, crashed], return_when=asyncio.FIRST_COMPLETED)
-        crashed.cancel()
+        try:
+            await asyncio.wait([closing, crashed], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            crashed.cancel()
         if not closing.done():
             closing.cancel()
         else:
@@ -205,7 +209,7 @@ class World:
                 requires=dice.choice([{}, {}, {"kvm": "yes"}]),
                 limits=dice.choice([(), (), (), ("database",)]),
             )
-            for number in range(dice.choice([1, 5, 40]))
+            for number in range(dice.choice([1, 5, 40]) * (10 if len(self._workers) > 1000 else 1))
         ]
 
     async def _all_done(self) -> None:
