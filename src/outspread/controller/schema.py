@@ -75,6 +75,7 @@ runs = Table(
     Column("finished_us", BigInteger()),
     Column("passed", Boolean()),
     Column("total_jobs", Integer(), nullable=False),
+    # sessions or commands; of commands also coming (not accepted yet) and dropped (to be forgotten)
     Column("kind", String(16), nullable=False, server_default="sessions"),
     Column("name", _name(255), nullable=False, server_default=""),
     Column("counts", Text()),  # of a finished run of command jobs: JobCounts as JSON

@@ -219,7 +219,7 @@ class AttemptCarrier:
             raise InfrastructureError(f"cannot make a work tree: {error.strerror}") from error
         if job.inputs:
             attempt.release = await self._trees.materialise(job.inputs, tree, writable=job.writable)
-        if not await asyncio.to_thread((tree / job.directory).is_dir):
+        if job.directory and not await asyncio.to_thread((tree / job.directory).is_dir):
             raise UserError(f"cannot start in {job.directory!r}: there is no such directory in the work tree")
 
     def _await_slot(self, attempt: AttemptInHand) -> None:
