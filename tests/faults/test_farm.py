@@ -70,15 +70,25 @@ def test_f6_a_controller_told_to_stop_does_so_within_5_s_and_workers_deliver_lat
 
 def test_f7_a_frozen_worker_comes_back_to_nothing(farm: FarmSite) -> None:
     farm.start_controller()
-    ann = farm.start_worker("ann")
-    farm.submit("sleep 2; echo $$")
-    farm.wait_until(lambda: farm.running(0), "a running job")
+    ann = farm.start_worker("ann", slots=2)
+    farm.submit("sleep 2; echo $$", "sleep 61")
+    farm.wait_until(lambda: farm.running(0) and farm.running(1), "two running jobs")
     os.kill(ann.pid, signal.SIGSTOP)
-    farm.start_worker("bob")
-    status = farm.wait_for_end(within_s=30)
+    farm.start_worker("bob", slots=2)
+    farm.wait_until(lambda: farm.job(0).outcome, "an end of the first", within_s=30)
+    farm.wait_until(lambda: (attempt := farm.running(1)) and attempt.worker == "bob", "the second elsewhere")
     os.kill(ann.pid, signal.SIGCONT)
     farm.wait_until(lambda: farm.is_connected("ann"), "ann again", within_s=15)
-    assert status.counts.passed == 1
+    # What ann has of the second is ended; bob's goes on.
+    farm.wait_until(
+        lambda: len([words for words in farm.processes() if words.startswith("sleep 61")]) == 1, "one copy", within_s=10
+    )
+    attempt = farm.running(1)
+    assert attempt is not None
+    assert attempt.worker == "bob"
+    farm.cancel()
+    status = farm.wait_for_end()
+    assert (status.counts.passed, status.counts.cancelled) == (1, 1)
     first, second = farm.job(0).attempts
     assert (first.outcome, first.worker, second.outcome, second.worker) == (Outcome.INFRA, "ann", Outcome.PASSED, "bob")
 
