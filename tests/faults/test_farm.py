@@ -151,10 +151,13 @@ def test_f19_a_full_disk_is_told_and_work_goes_on_when_there_is_room(farm: FarmS
         farm.start_worker("ann")
         farm.submit("true")
         farm.wait_for_end()
+        farm.submit("sleep 6", "true", run_id="waits")
+        farm.wait_until(lambda: farm.running(0, "waits"), "a running job")
         filler = farm.state / "filler"
         subprocess.run(["dd", "if=/dev/zero", f"of={filler}", "bs=4096"], stderr=subprocess.DEVNULL, check=False)
         with pytest.raises(InfrastructureError, match=r"(?i)full|no space"):
             farm.submit(*["true"] * 300, run_id="second")
+        assert "while the record cannot be written" in farm.job(1, "waits").waiting
         filler.unlink()
 
         def is_accepted() -> bool:
@@ -165,6 +168,7 @@ def test_f19_a_full_disk_is_told_and_work_goes_on_when_there_is_room(farm: FarmS
 
         farm.wait_until(is_accepted, "room again", within_s=20)
         assert farm.wait_for_end("third").counts.passed == 1
+        assert farm.wait_for_end("waits").counts.passed == 2
         farm.check()
     finally:
         subprocess.run(["umount", "-l", farm.state], check=True)

@@ -237,6 +237,18 @@ def test_who_comes_to_a_log_while_its_end_is_being_written_is_told_of_it(
     asyncio.run(scenario())
 
 
+def test_a_job_that_a_worker_has_not_begun_yet_says_whose_it_is(controller: Open) -> None:
+    async def scenario() -> None:
+        async with controller() as farm:
+            await farm.submit_commands(CommandRun("r1", "me", jobs("a")))
+            assert (await farm.job("r1", "a")).waiting == "there is no worker"
+            await Caller().call(farm)
+            job = await farm.job("r1", "a")
+            assert (job.state, job.waiting, job.ahead) == (JobState.QUEUED, "worker ann has it at hand, to begin it next", 0)
+
+    asyncio.run(scenario())
+
+
 def test_the_same_submission_twice_is_one_run_and_another_is_refused(controller: Open) -> None:
     async def scenario() -> None:
         async with controller() as farm:

@@ -256,10 +256,13 @@ class FarmController:
         known = await self._known(run_id)
         job = await self._ledger.read(lambda connection, _: farm_reader.read_job(connection, known, name_or_number))
         state = self._scheduler.runs.get(job.run_id)
-        if job.state is not JobState.QUEUED or state is None or job.number in state.in_hand:
+        if job.state is not JobState.QUEUED or state is None:
             return job
         if fault := self._ledger.fault:
             return structs.replace(job, waiting=f"nothing is handed out while the record cannot be written: {fault}")
+        if attempt := state.in_hand.get(job.number):
+            holder = f"worker {attempt.worker}" if attempt.worker else "a worker"
+            return structs.replace(job, waiting=f"{holder} has it at hand, to begin it next", ahead=0)
         wait = why_it_waits(self._scheduler, state, job.number, at=self._wall())
         return structs.replace(job, waiting=wait.reason, ahead=wait.ahead, starts_in_s=wait.starts_in_s)
 
