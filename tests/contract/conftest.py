@@ -15,6 +15,7 @@ from tests.hosts.host import Host, why_no_hosts
 from tests.lxd.daemon import IMAGE as LXD_IMAGE
 from tests.lxd.daemon import IMAGE_WITH_PYTHON as LXD_IMAGE_WITH_PYTHON
 from tests.lxd.daemon import LxdDaemon
+from tests.sandbox_requests import MakeRequest, control_groups_of, new_mark, processes_with, sandbox_requests
 
 from outspread.machines.contract import Machine, MachineBackend, MachineRequest, Shell
 from outspread.machines.local_shell import open_local_shell
@@ -28,49 +29,11 @@ from outspread.project.model import Backend, System
 OpenShell = Callable[[], AbstractAsyncContextManager[Shell]]
 
 
-def _processes_with(mark: str) -> list[str]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                words = (entry / "cmdline").read_bytes() + (entry / "environ").read_bytes()
-            except OSError:
-                continue
-            if mark.encode() in words:
-                found.append(f"{entry.name}: {words[:300]!r}")
-    return found
-
-
-def _control_groups(keeper: str) -> list[Path]:
-    return [
-        path
-        for pattern in ("*", "*/*", "*/*/*", "*/*/*/*")
-        for path in Path("/sys/fs/cgroup").glob(f"{pattern}/outspread-{keeper}-*")
-    ]
-
-
 @pytest.fixture
-def new_request(tmp_path: Path) -> Iterator[Callable[..., MachineRequest]]:
+def new_request(tmp_path: Path) -> Iterator[MakeRequest]:
     """Make requests for sandboxes; fail if anything of one is left when the test is over."""
-    mark = f"test{os.getpid()}x{time.monotonic_ns():x}"
-    mounts = Path("/proc/self/mountinfo").read_text()
-    count = 0
-
-    def make(*, system: str = "this-host", image: str = "", storage_bytes: int = 0, memory_bytes: int = 0) -> MachineRequest:
-        nonlocal count
-        count += 1
-        described = System(name=system, backend="sandbox", image=image, storage_bytes=storage_bytes)
-        backend = Backend(name="sandbox", type="sandbox", systems={system: described}, memory_bytes=memory_bytes)
-        return MachineRequest(
-            machine_id=f"{mark}-{count}", run_id="run", project="project", root=str(tmp_path), backend=backend, system=described
-        )
-
-    yield make
-    deadline = time.monotonic() + 10
-    while _processes_with(mark) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert _processes_with(mark) == []
-    assert Path("/proc/self/mountinfo").read_text() == mounts
+    with sandbox_requests(tmp_path, new_mark()) as make:
+        yield make
     assert not Path("/run/upper1").exists()
 
 
@@ -96,7 +59,7 @@ def offer(request: pytest.FixtureRequest) -> Offer:
 @pytest.fixture
 def sandbox_offer(new_request: Callable[..., MachineRequest]) -> Offer:
     def nothing_left(machine: Machine) -> None:
-        assert _control_groups(machine.data["keeper"]) == []
+        assert control_groups_of(machine.data["keeper"]) == []
 
     def data_of(pid: int, started: int) -> dict[str, str]:
         return {"keeper": str(pid), "started": str(started)}
@@ -183,7 +146,7 @@ def new_guest(tmp_path: Path, guest_user: dict[str, str]) -> Iterator[Callable[.
         )
 
     yield make
-    assert _processes_with(mark) == []
+    assert processes_with(mark) == {}
 
 
 def guest_system(name: str) -> System:

@@ -1,78 +1,42 @@
 """A sandbox for tests that look at one from the inside, and the check that nothing of it is left."""
 
 import asyncio
-import os
-import time
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.sandbox_requests import MakeRequest, control_groups_of, new_mark, processes_with, sandbox_requests
 
 from outspread.machines.contract import Machine, MachineRequest, ScriptEnd, Shell
 from outspread.machines.sandbox.backend import SandboxBackend
-from outspread.project.model import Backend, System
 
 Run = Callable[[str], Coroutine[Any, Any, tuple[ScriptEnd, str]]]
-
-
-def processes_with(mark: str) -> list[int]:
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                words = (entry / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if mark.encode() in words:
-                found.append(int(entry.name))
-    return found
 
 
 @pytest.fixture
 def mark() -> str:
     """What the ids of this test's machines begin with."""
-    return f"test{os.getpid()}x{time.monotonic_ns():x}"
+    return new_mark()
 
 
 @pytest.fixture
 def processes_of() -> Callable[[str], list[int]]:
     """Find the keepers and agents whose command lines hold a mark."""
-    return processes_with
+    return lambda mark: list(processes_with(mark, environment=False))
 
 
 @pytest.fixture
 def control_groups() -> Callable[[str | int], list[Path]]:
     """Find the control groups that a keeper made."""
-
-    def find(keeper: str | int) -> list[Path]:
-        patterns = ("*", "*/*", "*/*/*", "*/*/*/*")
-        return [path for pattern in patterns for path in Path("/sys/fs/cgroup").glob(f"{pattern}/outspread-{keeper}-*")]
-
-    return find
+    return control_groups_of
 
 
 @pytest.fixture
-def new_request(tmp_path: Path, mark: str) -> Iterator[Callable[..., MachineRequest]]:
-    """Make requests for sandboxes; fail if a process or a mount of one is left when the test is over."""
-    mounts = Path("/proc/self/mountinfo").read_text()
-    count = 0
-
-    def make(*, system: str = "this-host", image: str = "", storage_bytes: int = 0, memory_bytes: int = 0) -> MachineRequest:
-        nonlocal count
-        count += 1
-        described = System(name=system, backend="sandbox", image=image, storage_bytes=storage_bytes)
-        backend = Backend(name="sandbox", type="sandbox", systems={system: described}, memory_bytes=memory_bytes)
-        return MachineRequest(
-            machine_id=f"{mark}-{count}", run_id="run", project="project", root=str(tmp_path), backend=backend, system=described
-        )
-
-    yield make
-    deadline = time.monotonic() + 10
-    while processes_with(mark) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert processes_with(mark) == []
-    assert Path("/proc/self/mountinfo").read_text() == mounts
+def new_request(tmp_path: Path, mark: str) -> Iterator[MakeRequest]:
+    """Make requests for sandboxes; fail if anything of one is left when the test is over."""
+    with sandbox_requests(tmp_path, mark) as make:
+        yield make
 
 
 @pytest.fixture
