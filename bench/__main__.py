@@ -43,6 +43,9 @@ def main() -> int:
         "worker": ("A worker of command jobs by itself", command_jobs),
         "running": ("Running in sandboxes", lambda: running(bin_dir)),
     }
+    if unknown := [name for name in sys.argv[1:] if name not in parts]:
+        print(f"error: there is no part {', '.join(unknown)}; there are {', '.join(parts)}", file=sys.stderr)
+        return 2
     over = 0
     for name in sys.argv[1:] or parts:
         title, measure = parts[name]
