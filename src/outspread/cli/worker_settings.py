@@ -85,7 +85,8 @@ def worker_settings(
     """Return the settings; click.BadParameter for what cannot be meant."""
     from outspread.worker.commands.detected_dimensions import detected_dimensions
 
-    known = detected_dimensions()
+    caches = cache_directory(os.environ, Path.home())
+    known = detected_dimensions(caches / "qemu")
     for dimension in dimensions:
         key, equals, value = dimension.partition("=")
         if not (key and equals and value):
@@ -100,7 +101,7 @@ def worker_settings(
         name=name,
         slots=slots or len(os.sched_getaffinity(0)),
         dimensions=known,
-        directory=(directory or cache_directory(os.environ, Path.home()) / "worker" / name).absolute(),
+        directory=(directory or caches / "worker" / name).absolute(),
         cache_bytes=cache_bytes,
         job_limits=JobLimits(job_memory or 0, job_processes, job_disk or 0),
     )

@@ -7,13 +7,15 @@ it has to emulate, which is long after the start. So a guest of 200 bytes is run
 import asyncio
 import contextlib
 import os
+import platform
+import shutil
 import tempfile
 from pathlib import Path
 
 import msgspec
 
 from outspread.machines.process_identity import start_time
-from outspread.machines.qemu.architectures import Architecture
+from outspread.machines.qemu.architectures import Architecture, architecture_of_host
 from outspread.machines.qemu.guest import Accelerator
 from outspread.machines.qemu.processes import QemuProcess, end_process
 
@@ -51,8 +53,20 @@ async def choose_accelerator(architecture: Architecture, host: Architecture, *, 
     return Accelerator.TCG
 
 
+async def host_runs_machines(cache: Path) -> bool:
+    """Return whether KVM works here; where there is no QEMU to try it with, whether ``/dev/kvm`` opens."""
+    host = architecture_of_host(platform.machine())
+    if shutil.which(host.program) is None:
+        return _opens()
+    return await _kvm_works(host, cache / "kvm.json")
+
+
+def _opens() -> bool:
+    return os.access(_KVM, os.R_OK | os.W_OK)
+
+
 async def _kvm_works(architecture: Architecture, answer: Path) -> bool:
-    if not os.access(_KVM, os.R_OK | os.W_OK):
+    if not _opens():
         return False
     if architecture.name != "x86_64":
         return True  # elsewhere it is not known to fail late

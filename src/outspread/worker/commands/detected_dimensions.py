@@ -1,14 +1,20 @@
 """What a worker can say of its machine by itself, as dimensions that jobs may require."""
 
+import asyncio
 import os
 import platform
 import socket
+from pathlib import Path
 
+from outspread.machines.qemu.acceleration import host_runs_machines
 from outspread.machines.sandbox.backend import host_system_name
 
 
-def detected_dimensions() -> dict[str, str]:
-    """Return ``os``, ``arch``, ``system``, ``cpus``, ``host``, and where so ``kvm`` and ``root`` as "yes"."""
+def detected_dimensions(cache: Path) -> dict[str, str]:
+    """Return ``os``, ``arch``, ``system``, ``cpus``, ``host``, and where so ``kvm`` and ``root`` as "yes".
+
+    KVM is tried once for each boot; ``cache`` is where that is remembered. Not for use in an event loop.
+    """
     found = {
         "os": platform.system().lower(),
         "arch": platform.machine(),
@@ -16,7 +22,7 @@ def detected_dimensions() -> dict[str, str]:
         "cpus": str(len(os.sched_getaffinity(0))),
         "host": socket.gethostname(),
     }
-    if os.access("/dev/kvm", os.R_OK | os.W_OK):
+    if asyncio.run(host_runs_machines(cache)):
         found["kvm"] = "yes"
     if os.geteuid() == 0:
         found["root"] = "yes"

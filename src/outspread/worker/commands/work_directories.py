@@ -6,6 +6,7 @@ Removing is done in a thread, one at a time, behind the attempts' backs.
 import asyncio
 import logging
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from outspread.errors import InfrastructureError
 from outspread.machines.process_identity import is_alive, own_identity
 from outspread.store.errors import StoreError
 from outspread.store.tree_removal import remove_tree
+from outspread.store.whole_call import whole_call
 
 _log = logging.getLogger(__name__)
 
@@ -34,7 +36,7 @@ class WorkDirectories:
             self.path.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise InfrastructureError(f"cannot use the work directory {base}: {error.strerror}") from error
-        self._removal: asyncio.Future[None] | None = None  # the last one
+        self._removing = threading.Lock()
         self._useless: asyncio.Queue[Path] = asyncio.Queue()
         for path in self._left():
             self._useless.put_nowait(path)
@@ -46,15 +48,15 @@ class WorkDirectories:
     async def serve(self) -> None:
         """Remove what is given back, until cancelled."""
         while True:
-            paths = await self._next()
-            self._removal = asyncio.ensure_future(asyncio.to_thread(remove_all, paths))
-            await asyncio.shield(self._removal)
+            await asyncio.to_thread(self._remove, await self._next())
 
     async def close(self) -> None:
-        """Remove all that is ours."""
-        if self._removal is not None:
-            await self._removal  # two at once would get into each other's way
-        await asyncio.to_thread(remove_all, [self.path])
+        """Remove all that is ours. When this is cancelled, it ends after that."""
+        await whole_call(self._remove, [self.path])
+
+    def _remove(self, paths: Sequence[Path]) -> None:
+        with self._removing:  # two at once would get into each other's way
+            remove_all(paths)
 
     async def _next(self) -> Sequence[Path]:
         paths = [await self._useless.get()]

@@ -18,6 +18,7 @@ from outspread.machines.qemu.architectures import architecture_named
 from outspread.machines.qemu.backend import QemuBackend
 from outspread.machines.qemu.guest import Accelerator
 from outspread.project.model import Backend, System, Timeouts
+from outspread.worker.commands.detected_dimensions import detected_dimensions
 
 pytestmark = pytest.mark.skipif(shutil.which("qemu-system-x86_64") is None, reason="there is no qemu-system-x86_64")
 
@@ -154,3 +155,11 @@ def test_kvm_is_chosen_where_a_guest_runs_and_asked_once_a_boot(tmp_path: Path) 
     assert chosen is not expected  # as the file says: nothing was run
     answer.write_text(known.replace('"boot_id":"', '"boot_id":"another-'))
     assert asyncio.run(choose_accelerator(x86, x86, asked=None, cache=tmp_path)) is expected
+
+
+def test_a_worker_says_that_it_has_kvm_where_it_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opens = os.access("/dev/kvm", os.R_OK | os.W_OK)
+    works = opens and asyncio.run(runs_a_guest("qemu-system-x86_64", Accelerator.KVM, "host"))
+    assert ("kvm" in detected_dimensions(tmp_path)) is works
+    monkeypatch.setenv("PATH", str(tmp_path))  # no QEMU to try it with
+    assert ("kvm" in detected_dimensions(tmp_path)) is opens
