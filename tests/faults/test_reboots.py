@@ -47,7 +47,7 @@ def test_each_script_goes_on_after_its_reboots_and_the_eleventh_is_refused(new_s
 def _boots_of(site: Any, out: str) -> list[int]:
     """Return how often each host of the site booted."""
     asked = events_of(out, "reboot-requested")
-    return [sum(host.spread_address in event["server"] and event["count"] <= 10 for event in asked) for host in site.hosts]
+    return [sum(host.spread_address in event["machine"] and event["count"] <= 10 for event in asked) for host in site.hosts]
 
 
 def test_a_machine_that_does_not_come_back_is_an_infrastructure_failure_with_its_cause(new_site: NewSite) -> None:

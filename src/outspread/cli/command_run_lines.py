@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from outspread.cli.columns import moment, table
+from outspread.cli.job_counts import job_count
 from outspread.cli.job_lines import OUTCOME_WORDS, one_line
 from outspread.cli.spans import span
 from outspread.cli.troubles import trace_of
@@ -22,11 +23,6 @@ _WIDTH: Final = max(map(len, OUTCOME_WORDS.values()))
 def exit_code(status: CommandRunStatus) -> int:
     """Return 0 when every job passed, else 88."""
     return PASSED if status.counts.passed == status.counts.total else JOBS_FAILED
-
-
-def job_count(number: int) -> str:
-    """Return ``number`` of jobs in words."""
-    return "1 job" if number == 1 else f"{number} jobs"
 
 
 def progress_line(counts: JobCounts, *, since_s: float) -> str:

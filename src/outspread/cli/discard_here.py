@@ -108,7 +108,7 @@ def discard_machine(name: str, *, show: Show, say: Say) -> Discarded:
     def chosen(entries: Sequence[MachineEntry]) -> list[Discardable]:
         entry = named(entries, name)
         if entry.run_alive:
-            raise UserError(f"cannot discard {entry.server or name}: a run uses it", hint="stop the run first")
+            raise UserError(f"cannot discard {entry.name or name}: a run uses it", hint="stop the run first")
         return [recorded(entry)]
 
     return _discard_chosen(chosen, show=show, say=say)

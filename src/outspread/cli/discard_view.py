@@ -9,8 +9,8 @@ from outspread.controller.values import MachineFailed, MachineGone, MachineProgr
 def show_discarding(event: Report) -> None:
     """Print a line for a machine that was given back, or could not be."""
     match event:
-        case MachineGone(server=server):
-            print(f"{server}: given back", flush=True)
+        case MachineGone(machine=machine):
+            print(f"{machine}: given back", flush=True)
         case MachineFailed(reason=reason):
             print(f"error: {one_line(reason)}", file=sys.stderr)
         case MachineProgress(backend=backend, system=system, text=text):

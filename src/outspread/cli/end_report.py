@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from outspread.cli.github_actions import GithubActions
-from outspread.cli.job_counts import JobOutcomes
+from outspread.cli.job_counts import JobOutcomes, job_count
 from outspread.cli.job_lines import short_id
 from outspread.cli.spans import span
 from outspread.cli.troubles import DETAILED, KEPT_LINES, TRACE_LINES, Trace, Trouble, Troubles
@@ -92,7 +92,7 @@ class EndReport:
         if event.occasion is not ShellOccasion.DEBUG:
             return
         for trouble in reversed(self.troubles.all()):
-            if (trouble.context, trouble.server) == (event.context, event.server):
+            if (trouble.context, trouble.machine) == (event.context, event.machine):
                 yield from self._block(trouble)
                 return
 
@@ -102,7 +102,7 @@ class EndReport:
 
     def _block(self, trouble: Trouble) -> Iterator[str]:
         yield _headline(trouble)
-        yield f"  on {trouble.server}"
+        yield f"  on {trouble.machine}"
         shown = TRACE_LINES if self._is_recorded() else KEPT_LINES
         trace = trouble.trace.end(shown)
         if trace.left_out:
@@ -140,8 +140,7 @@ class EndReport:
         if untried > 0:
             yield ""
             why = "; ".join(self.troubles.early_ends()) or "the run ended before"
-            many = "1 job" if untried == 1 else f"{untried} jobs"
-            yield f"NOT BEGUN: {many}: {why}{self._in_history(' (named by: {})')}"
+            yield f"NOT BEGUN: {job_count(untried)}: {why}{self._in_history(' (named by: {})')}"
 
     def _other_faults(self) -> Iterator[str]:
         failed = {trouble.job for trouble in self.troubles.all()[:DETAILED]}  # their blocks say it

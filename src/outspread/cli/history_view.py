@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from outspread.cli.columns import moment, table
+from outspread.cli.job_counts import JobCounts
 from outspread.cli.job_lines import OUTCOME_WORDS, one_line, short_id
 from outspread.cli.spans import span
 from outspread.cli.troubles import trace_of
@@ -33,12 +34,15 @@ def run_lines(detail: RunDetail) -> Iterator[str]:
     yield f"run {short_id(run.run_id)}: {run.project} in {run.root}, by {run.owner}, {moment(run.submitted_at)}, {run.state}"
     last = {attempt.job: attempt.outcome for attempt in detail.attempts}
     cancelled = sum(outcome is Outcome.CANCELLED for outcome in last.values())  # the summary has them among the aborted
-    yield (
-        f"{run.total_jobs} jobs: {run.passed} passed, {run.failed} failed, {max(0, run.aborted - cancelled)} aborted, "
-        + (f"{cancelled} cancelled, " if cancelled else "")
-        + f"{run.skipped} skipped"
-        + (f"; seed {run.seed}" if run.seed else "")
+    counts = JobCounts(
+        run.total_jobs,
+        run.passed,
+        run.failed,
+        aborted=max(0, run.aborted - cancelled),
+        skipped=run.skipped,
+        cancelled=cancelled,
     )
+    yield counts.sentence() + (f"; seed {run.seed}" if run.seed else "")
     bad = [attempt for attempt in detail.attempts if attempt.outcome not in _FINE]
     for attempt in bad:
         yield ""
@@ -59,7 +63,7 @@ def run_lines(detail: RunDetail) -> Iterator[str]:
 
 def _machine(machine: MachineEntry) -> str:
     what = "kept" if machine.state is MachineState.KEPT else "left behind"
-    return f"{what}  {machine.server or f'{machine.backend}:{machine.system}, which was asked for'}"
+    return f"{what}  {machine.name or f'{machine.backend}:{machine.system}, which was asked for'}"
 
 
 def log_of(detail: RunDetail, job: str, attempt: int | None) -> AttemptRecord | None:
@@ -94,7 +98,7 @@ def _failure(attempt: AttemptRecord, run_id: str) -> Iterator[str]:
     word = OUTCOME_WORDS[attempt.outcome] if attempt.outcome else "unfinished"
     took = "" if attempt.duration_s is None else f" after {span(attempt.duration_s)}"
     again = f" (attempt {attempt.attempt})" if attempt.attempt > 1 else ""
-    yield f"{word} {attempt.job}{again} on {attempt.server}{took}"
+    yield f"{word} {attempt.job}{again} on {attempt.machine}{took}"
     if attempt.reason:
         yield (
             f"  {attempt.level} {attempt.verb}: {one_line(attempt.reason)}" if attempt.level else f"  {one_line(attempt.reason)}"

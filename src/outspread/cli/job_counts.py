@@ -7,6 +7,11 @@ from msgspec import Struct
 from outspread.controller.values import AttemptFinished, Outcome, Report, RunStarted
 
 
+def job_count(number: int) -> str:
+    """Return ``number`` of jobs in words."""
+    return "1 job" if number == 1 else f"{number} jobs"
+
+
 class JobCounts(Struct, frozen=True):
     """The jobs of a run by what they came to. What has no other place, having never begun, is ``aborted``."""
 
@@ -34,7 +39,7 @@ class JobCounts(Struct, frozen=True):
             )
             if count
         ]
-        jobs = "1 job" if self.total == 1 else f"{self.total} jobs"
+        jobs = job_count(self.total)
         return f"{jobs}: {', '.join(parts)}" if parts else jobs
 
 

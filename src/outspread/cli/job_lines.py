@@ -1,6 +1,7 @@
 """One line for what happened: to a job, to a machine, of a script."""
 
 from outspread.cli.columns import moment
+from outspread.cli.job_counts import job_count
 from outspread.cli.spans import span
 from outspread.cli.terminal_text import shown_text
 from outspread.controller.values import (
@@ -67,20 +68,20 @@ def machine_line(event: Report, verbosity: int) -> str:
     match event:
         case MachineFailed(backend=backend, system=system, reason=reason, final=final):
             return f"{backend}:{system}: {one_line(reason)}" if final or verbosity else ""
-        case ShellOpened(occasion=ShellOccasion.VISIT, server=server):
-            return f"shell on {server}; exit to give the machine back"
-        case ShellOpened(occasion=occasion, server=server, context=context):
-            return f"shell {_WHEN[occasion]} {DOING[event.verb]} {context} on {server}; exit to go on"
+        case ShellOpened(occasion=ShellOccasion.VISIT, machine=machine):
+            return f"shell on {machine}; exit to give the machine back"
+        case ShellOpened(occasion=occasion, machine=machine, context=context):
+            return f"shell {_WHEN[occasion]} {DOING[event.verb]} {context} on {machine}; exit to go on"
         case ShellClosed(context=context, reason=reason) if reason:
             return f"shell for {context}: {one_line(reason)}"
-        case ContentProgress(server=server):
-            return f"{server}: sending project: {sent_so_far(event)}"
-        case MachineKept(server=server, address=address, reason=reason) if reason:
-            return f"{server}: held at {address} {hold_text(event.at, event.until, reason)}; {hold_hint(event.machine_id)}"
-        case MachineKept(server=server, address=address):
-            return f"{server}: kept at {address}"
-        case RunningLate(server=server, context=context):
-            return f"{server}: {DOING[event.verb]} {context} is running late: {one_line(event.excerpt)}"
+        case ContentProgress(machine=machine):
+            return f"{machine}: sending project: {sent_so_far(event)}"
+        case MachineKept(machine=machine, address=address, reason=reason) if reason:
+            return f"{machine}: held at {address} {hold_text(event.at, event.until, reason)}; {hold_hint(event.machine_id)}"
+        case MachineKept(machine=machine, address=address):
+            return f"{machine}: kept at {address}"
+        case RunningLate(machine=machine, context=context):
+            return f"{machine}: {DOING[event.verb]} {context} is running late: {one_line(event.excerpt)}"
     return _detail(event, verbosity) if verbosity else ""
 
 
@@ -104,8 +105,7 @@ def hold_hint(machine_id: str) -> str:
 def run_line(event: RunStarted) -> str:
     """Return what a run begins with: its id, how much it is, and the seed where that matters."""
     seed = f", seed {event.seed}" if event.seed_matters else ""
-    jobs = "1 job" if event.total_jobs == 1 else f"{event.total_jobs} jobs"
-    return f"run {short_id(event.run_id)}: {jobs} of {event.project}{seed}"
+    return f"run {short_id(event.run_id)}: {job_count(event.total_jobs)} of {event.project}{seed}"
 
 
 def discard_line(run_id: str) -> str:
@@ -131,17 +131,17 @@ def _detail(event: Report, verbosity: int) -> str:
     match event:
         case ContentPacked(size_bytes=size):
             return f"project packed: {size / 1024:.0f} KiB"
-        case RebootRequested(server=server, context=context):
-            return f"{server}: rebooting for {context}"
-        case Rebooted(server=server, context=context):
-            return f"{server}: back from the reboot for {context}"
+        case RebootRequested(machine=machine, context=context):
+            return f"{machine}: rebooting for {context}"
+        case Rebooted(machine=machine, context=context):
+            return f"{machine}: back from the reboot for {context}"
         case SeatClosed(reason=reason) if reason:
             return f"session ended early: {one_line(reason)}"
-        case StepStarted(server=server, context=context) if verbosity > 1:
-            return f"{server}: {DOING[event.verb]} {context}"
-        case StepFinished(server=server, context=context, output=output) if verbosity > 1 and output.strip():
+        case StepStarted(machine=machine, context=context) if verbosity > 1:
+            return f"{machine}: {DOING[event.verb]} {context}"
+        case StepFinished(machine=machine, context=context, output=output) if verbosity > 1 and output.strip():
             shown = "".join(f"\n  | {line}".rstrip(" ") for line in shown_text(output).strip("\n").split("\n"))
-            return f"{server}: output of {DOING[event.verb]} {context}:{shown}"
+            return f"{machine}: output of {DOING[event.verb]} {context}:{shown}"
         case _:
             return _machine_detail(event)
 
@@ -152,17 +152,17 @@ def _machine_detail(event: Report) -> str:
             return f"{backend}:{system}: allocating"
         case MachineProgress(backend=backend, system=system, text=text):
             return f"{backend}:{system}: {one_line(text)}"
-        case MachineAllocated(server=server):
-            return f"{server}: allocated"
-        case MachineReused(server=server):
-            return f"{server}: using it again"
-        case MachineConnected(server=server, address=address):
-            return f"{server}: connected at {address}"
-        case ContentSent(server=server):
-            return f"{server}: sending project"
-        case ContentKept(server=server):
-            return f"{server}: using the project that is there"
-        case MachineDiscarding(server=server):
-            return f"{server}: discarding"
+        case MachineAllocated(machine=machine):
+            return f"{machine}: allocated"
+        case MachineReused(machine=machine):
+            return f"{machine}: using it again"
+        case MachineConnected(machine=machine, address=address):
+            return f"{machine}: connected at {address}"
+        case ContentSent(machine=machine):
+            return f"{machine}: sending project"
+        case ContentKept(machine=machine):
+            return f"{machine}: using the project that is there"
+        case MachineDiscarding(machine=machine):
+            return f"{machine}: discarding"
         case _:
             return ""

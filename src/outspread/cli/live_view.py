@@ -51,7 +51,7 @@ _STYLES = {Outcome.PASSED: "green", Outcome.SKIPPED: "dim", Outcome.ABORTED: "ye
 class Row(Struct, frozen=True):
     """What one machine does, and since when (seconds since the epoch)."""
 
-    server: str
+    machine: str
     doing: str
     since: float
 
@@ -99,7 +99,7 @@ class LiveView:
         self._clock = clock
         self._progress = Progress()
         self._rows: dict[str, Row] = {}  # by machine id
-        self._ids: dict[str, str] = {}  # server: machine id
+        self._ids: dict[str, str] = {}  # machine: machine id
         self._live_lines = LiveLines()
         self._live = Live(
             get_renderable=self._frame, console=console, refresh_per_second=REFRESHES_PER_S, transient=True, redirect_stdout=False
@@ -129,8 +129,8 @@ class LiveView:
                 if line := machine_line(event, self._verbosity):
                     self._print(line, "yellow")
                 self._live.start(refresh=True)
-            case ContentProgress(machine_id=machine_id, server=server):
-                self._rows[machine_id] = Row(server, f"sending project: {sent_so_far(event)}", event.at - event.took_s)
+            case ContentProgress(machine_id=machine_id, machine=machine):
+                self._rows[machine_id] = Row(machine, f"sending project: {sent_so_far(event)}", event.at - event.took_s)
             case _:
                 self._row(event)
                 if line := machine_line(event, self._verbosity):
@@ -153,26 +153,26 @@ class LiveView:
         match event:
             case MachineRequested(machine_id=machine_id, backend=backend, system=system):
                 self._rows[machine_id] = Row(f"{backend}:{system}", "allocating", event.at)
-            case MachineAllocated(machine_id=machine_id, server=server) | MachineReused(machine_id=machine_id, server=server):
-                self._ids[server] = machine_id
-                self._rows[machine_id] = Row(server, "connecting", event.at)
-            case MachineConnected(machine_id=machine_id, server=server) | ContentSent(machine_id=machine_id, server=server):
-                self._rows[machine_id] = Row(server, "sending project", event.at)
-            case MachineDiscarding(machine_id=machine_id, server=server):
-                self._rows[machine_id] = Row(server, "discarding", event.at)
+            case MachineAllocated(machine_id=machine_id, machine=machine) | MachineReused(machine_id=machine_id, machine=machine):
+                self._ids[machine] = machine_id
+                self._rows[machine_id] = Row(machine, "connecting", event.at)
+            case MachineConnected(machine_id=machine_id, machine=machine) | ContentSent(machine_id=machine_id, machine=machine):
+                self._rows[machine_id] = Row(machine, "sending project", event.at)
+            case MachineDiscarding(machine_id=machine_id, machine=machine):
+                self._rows[machine_id] = Row(machine, "discarding", event.at)
             case MachineGone(machine_id=machine_id) | MachineFailed(machine_id=machine_id) | MachineKept(machine_id=machine_id):
                 self._rows.pop(machine_id, None)
-            case StepStarted(server=server) | Rebooted(server=server):
-                self._set(server, f"{DOING[event.verb]} {_without_system(event.context, event.server)}", event.at)
-            case StepFinished(server=server, outcome=outcome) if outcome is not Outcome.PASSED:
-                self._set(server, f"finding out why {_without_system(event.context, event.server)} failed", event.at)
-            case RebootRequested(server=server):
-                self._set(server, "rebooting", event.at)
+            case StepStarted(machine=machine) | Rebooted(machine=machine):
+                self._set(machine, f"{DOING[event.verb]} {_without_system(event.context, event.machine)}", event.at)
+            case StepFinished(machine=machine, outcome=outcome) if outcome is not Outcome.PASSED:
+                self._set(machine, f"finding out why {_without_system(event.context, event.machine)} failed", event.at)
+            case RebootRequested(machine=machine):
+                self._set(machine, "rebooting", event.at)
             case _:
                 pass
 
-    def _set(self, server: str, doing: str, since: float) -> None:
-        self._rows[self._ids.get(server, server)] = Row(server, doing, since)
+    def _set(self, machine: str, doing: str, since: float) -> None:
+        self._rows[self._ids.get(machine, machine)] = Row(machine, doing, since)
 
     def rows(self) -> list[Row]:
         """Return what the machines in use do, in the order in which they were asked for."""
@@ -189,13 +189,13 @@ class LiveView:
 def live_frame(progress: Progress, rows: list[Row], now: float, size: ConsoleDimensions) -> RenderableType:
     """Return the display: rows of sessions, as many as fit beside what else stands on the screen, over the progress."""
     room = max(1, size.height - 4)
-    names_width = min(max((len(row.server) for row in rows), default=1), size.width * 2 // 5)
+    names_width = min(max((len(row.machine) for row in rows), default=1), size.width * 2 // 5)
     table = Table.grid(padding=(0, 2), expand=True)
     table.add_column(no_wrap=True, overflow="ellipsis", style="cyan", width=names_width)
     table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     table.add_column(no_wrap=True, justify="right", style="dim", width=6)
     for row in rows[:room]:
-        table.add_row(Text(row.server), Text(row.doing), span(now - row.since))
+        table.add_row(Text(row.machine), Text(row.doing), span(now - row.since))
     if len(rows) > room:
         table.add_row(Text(f"and {len(rows) - room} more"), "", "")
     left_s = progress.left_s(now)
@@ -219,6 +219,6 @@ def _style(line: str) -> str:
     return "bold red" if line.startswith("FAILED ") else "dim" if line.startswith("  |") else ""
 
 
-def _without_system(context: str, server: str) -> str:
+def _without_system(context: str, machine: str) -> str:
     """Return ``context`` without the ``backend:system:`` that its row begins with anyway."""
-    return context.removeprefix(server.partition(" (")[0]).removeprefix(":") or "system"
+    return context.removeprefix(machine.partition(" (")[0]).removeprefix(":") or "system"

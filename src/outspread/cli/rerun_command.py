@@ -20,7 +20,7 @@ def command(
     """Submit the jobs of a run again, with the same inputs. Without RUN those of the one that was submitted last from here."""
     if no_wait and junit is not None:
         raise click.UsageError("--junit needs the end of the run: not with --no-wait")
-    from outspread.cli.command_run_lines import job_count
+    from outspread.cli.job_counts import job_count
     from outspread.cli.owner import owner
     from outspread.client.reruns import rerun_of
     from outspread.client.submission import new_run_id

@@ -88,12 +88,12 @@ class SpreadLog:
         self._now = 0.0
         self._second = -1
         self._timestamp = ""
-        self._begun: dict[tuple[str, str], float] = {}  # script in hand, by server and job: when it began
+        self._begun: dict[tuple[str, str], float] = {}  # script in hand, by machine and job: when it began
         self._sequence: dict[str, int] = {}  # job: the how-manieth to be executed
         self._retried: dict[str, int] = {}  # system: machines that will be asked for again
         self._troubles: dict[str, float] = {}  # message: when it was last logged
         self._unallocated: set[str] = set()
-        self._by_address: dict[str, str] = {}  # server: "backend:system", where its label is but its address
+        self._by_address: dict[str, str] = {}  # machine: "backend:system", where its label is but its address
 
     def feed(self, event: Report) -> None:
         self._now = event.at
@@ -134,18 +134,17 @@ class SpreadLog:
     def _as_spread_names_it(self, event: Report) -> Report:
         """Return the event with names that Spread would use: a machine that has but an address goes by its system there."""
         if isinstance(event, MachineAllocated | MachineReused | MachineDiscarding):
-            system, _, label = event.server.partition(" (")
+            system, _, label = event.machine.partition(" (")
             if label and label == f"{event.address})":
-                self._by_address[event.server] = system
+                self._by_address[event.machine] = system
         if isinstance(event, MachineProgress):
-            server = next((server for server in self._by_address if server in event.text), "")
-            return structs.replace(event, text=event.text.replace(server, self._by_address[server])) if server else event
-        name = self._by_address.get(getattr(event, "server", ""))
+            machine = next((machine for machine in self._by_address if machine in event.text), "")
+            return structs.replace(event, text=event.text.replace(machine, self._by_address[machine])) if machine else event
+        name = self._by_address.get(getattr(event, "machine", ""))
         if name is None:
             return event
-        return (
-            structs.replace(event, server=name, label="") if isinstance(event, StepEvent) else structs.replace(event, server=name)
-        )
+        names = {"machine": name, "label": ""} if isinstance(event, StepEvent) else {"machine": name}
+        return structs.replace(event, **names)
 
     def finish(self, tally: "Tally") -> None:
         for message in summary_messages(tally):
@@ -164,12 +163,12 @@ class SpreadLog:
         match event:
             case ContentPacked(size_bytes=size):
                 self._say(f"Project content is packed for delivery ({_size(size)}).")
-            case ContentSent(server=server):
-                self._say(f"Sending project content to {server}...")
-            case ContentProgress(server=server):  # Spread has no such line
-                self._say_more(f"Sent {sent_so_far(event)} to {server}.")
-            case ContentKept(server=server):
-                self._say(f"Reusing project data on {server}...")
+            case ContentSent(machine=machine):
+                self._say(f"Sending project content to {machine}...")
+            case ContentProgress(machine=machine):  # Spread has no such line
+                self._say_more(f"Sent {sent_so_far(event)} to {machine}.")
+            case ContentKept(machine=machine):
+                self._say(f"Reusing project data on {machine}...")
 
     # --- machines -----------------------------------------------------------------------------------------------------
 
@@ -184,19 +183,19 @@ class SpreadLog:
                     self._say(f"Allocating {name}...")
             case MachineProgress(text=text):
                 self._say(text)
-            case MachineAllocated(machine_id=machine_id, server=server):
+            case MachineAllocated(machine_id=machine_id, machine=machine):
                 self._unallocated.discard(machine_id)
-                self._say(f"Allocated {server}.")
-            case MachineReused(server=server):
-                self._say(f"Reusing {server}...")
-            case MachineConnected(server=server, address=address):
-                self._say(f"Connected to {server} at {address}.")
-            case MachineKept(server=server, address=address):
-                self._say(f"Keeping {server} at {address}")
+                self._say(f"Allocated {machine}.")
+            case MachineReused(machine=machine):
+                self._say(f"Reusing {machine}...")
+            case MachineConnected(machine=machine, address=address):
+                self._say(f"Connected to {machine} at {address}.")
+            case MachineKept(machine=machine, address=address):
+                self._say(f"Keeping {machine} at {address}")
             case MachineFailed():
                 self._machine_failed(event)
-            case MachineDiscarding(server=server):
-                self._say(f"Discarding {server}...")
+            case MachineDiscarding(machine=machine):
+                self._say(f"Discarding {machine}...")
             case _:
                 pass
 
@@ -229,15 +228,15 @@ class SpreadLog:
                     self._block(f"Debug output for {_subject(event)} : {_text(output)}", took_s=event.duration_s)
             case DebugFinished(outcome=outcome, output=output):
                 self._block(f"Error debugging {_subject(event)} : {_text(output) or outcome}", took_s=event.duration_s)
-            case RebootRequested(server=server, context=context):
-                self._say(f"Rebooting on {server} ({context}) as requested...")
-            case Rebooted(server=server, context=context):
-                self._say(f"Connected after reboot to {server} ({context})")
-            case RunningLate(server=server, context=context, excerpt=excerpt):
+            case RebootRequested(machine=machine, context=context):
+                self._say(f"Rebooting on {machine} ({context}) as requested...")
+            case Rebooted(machine=machine, context=context):
+                self._say(f"Connected after reboot to {machine} ({context})")
+            case RunningLate(machine=machine, context=context, excerpt=excerpt):
                 heading, _, shown = excerpt.strip("\n").partition("\n")
                 block = f"\n{_RULE}\n{shown}\n{_RULE}" if shown else ""
-                began = self._begun.get((server, event.job), event.at)
-                self._block(f"WARNING: {server} ({context}) running late. {heading}{block}", took_s=event.at - began)
+                began = self._begun.get((machine, event.job), event.at)
+                self._block(f"WARNING: {machine} ({context}) running late. {heading}{block}", took_s=event.at - began)
             case _:
                 pass
 
@@ -246,13 +245,13 @@ class SpreadLog:
         if event.verb is Verb.EXECUTE:
             index = event.index or self._sequence.setdefault(event.job, len(self._sequence) + 1)
             counted = f" ({index}/{event.total})"
-        self._begun[event.server, event.job] = event.at
+        self._begun[event.machine, event.job] = event.at
         if self._travis:
             self._write(f"travis_time:start:{_nanoseconds(event.at):x}\n")
         self._say(f"{DOING[event.verb].capitalize()} {_subject(event)}{counted}...")
 
     def _end(self, event: StepFinished) -> None:
-        began = self._begun.pop((event.server, event.job), event.at)
+        began = self._begun.pop((event.machine, event.job), event.at)
         if self._travis:
             self._write(_travis_time_end(_nanoseconds(began), _nanoseconds(event.at)))
         if event.outcome is Outcome.PASSED:
@@ -267,9 +266,9 @@ class SpreadLog:
     def _attempt(self, event: AttemptFinished) -> None:
         match event.outcome:
             case Outcome.INFRA:  # the machine was lost, so that no script could report its own end
-                self._say(f"Error {DOING[event.verb]} {event.job} ({_label(event.server)}) : {event.reason}")
+                self._say(f"Error {DOING[event.verb]} {event.job} ({_label(event.machine)}) : {event.reason}")
             case Outcome.SKIPPED:
-                self._say(f"Skipping {event.job} ({_label(event.server)})...")
+                self._say(f"Skipping {event.job} ({_label(event.machine)})...")
             case Outcome.ABORTED:
                 self._say_more(f"Aborted {event.job}: {event.reason}")
             case _:
@@ -322,9 +321,9 @@ def _subject(event: StepEvent) -> str:
     return f"{event.context} ({event.label or f'{event.backend}:{event.system}'})"
 
 
-def _label(server: str) -> str:
+def _label(machine: str) -> str:
     """Return the label of a machine given as ``backend:system (label)``."""
-    name, _, label = server.partition(" (")
+    name, _, label = machine.partition(" (")
     return label.removesuffix(")") or name
 
 

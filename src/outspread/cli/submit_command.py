@@ -119,7 +119,8 @@ async def _submit_and_watch(
     finish_in_s: float | None,
     wait: bool,
 ) -> int:
-    from outspread.cli.command_run_lines import job_count, slots_lines
+    from outspread.cli.command_run_lines import slots_lines
+    from outspread.cli.job_counts import job_count
     from outspread.client.submission import submit, upload_inputs
     from outspread.user_directories import cache_directory
 

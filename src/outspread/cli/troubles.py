@@ -45,7 +45,7 @@ class Trouble(Struct, frozen=True):
     context: str
     job: str
     what: str  # "execute failed", "restore of the suite timed out", "machine lost"
-    server: str
+    machine: str
     reason: str
     trace: Trace = Trace()
     debug: Trace = Trace()
@@ -78,10 +78,10 @@ class Troubles:
             case SeatClosed(reason=reason) if reason:
                 self._ended_early(event)
             case AttemptFinished(outcome=Outcome.INFRA):
-                self._keep(Trouble(event.job, event.job, "machine lost", event.server, shown_text(event.reason)))
+                self._keep(Trouble(event.job, event.job, "machine lost", event.machine, shown_text(event.reason)))
             case AttemptFinished(outcome=Outcome.FAILED | Outcome.TIMEOUT) if event.job not in self._with_step:
                 what = "failed" if event.outcome is Outcome.FAILED else "timed out"
-                trouble = Trouble(event.job, event.job, f"{event.verb} {what}", event.server, shown_text(event.reason))
+                trouble = Trouble(event.job, event.job, f"{event.verb} {what}", event.machine, shown_text(event.reason))
                 self._keep(trouble)
             case MachineFailed(final=True):
                 self._machines.append(f"{event.backend}:{event.system}: {shown_text(event.reason)}")
@@ -124,7 +124,7 @@ class Troubles:
         """Put debug output to the trouble that it explains: the last one of the same subject."""
         for place in reversed(range(len(self._troubles))):
             trouble = self._troubles[place]
-            if trouble.context == event.context and trouble.server == event.server:
+            if trouble.context == event.context and trouble.machine == event.machine:
                 self._troubles[place] = replace(trouble, debug=trace_of(event.output, KEPT_LINES))
                 return
 
@@ -146,7 +146,7 @@ def _of_step(event: StepFinished) -> Trouble:
         context=event.context,
         job=event.job,
         what=f"{event.verb}{level} {end}",
-        server=event.server,
+        machine=event.machine,
         reason=shown_text(event.reason).strip(),
         trace=Trace() if event.error_text else trace_of(event.output, KEPT_LINES),
     )

@@ -28,7 +28,7 @@ def visit_machine(name: str) -> int:
     """Return the exit code: that of the shell, or 128 and the signal that ended it. Raises UserError when it cannot be had."""
     entry = named(ask_record(lambda controller: controller.machines()), name)
     if entry.run_alive:
-        raise UserError(f"cannot open a shell on {entry.server or name}: a run uses it", hint="wait for its end")
+        raise UserError(f"cannot open a shell on {entry.name or name}: a run uses it", hint="wait for its end")
     project = _project(entry)
     machine = _with_secrets(recorded(entry).machine, entry.root, project)
     return asyncio.run(_visit(machine, project))

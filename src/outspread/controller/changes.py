@@ -58,7 +58,7 @@ class AttemptBegan(Struct, frozen=True):
     seat_id: str
     worker: str
     machine_id: str
-    server: str
+    machine: str
     at: float
 
 
@@ -72,7 +72,7 @@ class AttemptEnded(Struct, frozen=True):
     decides: bool
     at: float
     duration_s: float
-    server: str = ""
+    machine: str = ""
     verb: str = ""
     level: str = ""
     exit_code: int | None = None
@@ -103,7 +103,7 @@ class MachineAsked(Struct, frozen=True):
 class MachineFound(Struct, frozen=True):
     machine_id: str
     run_id: str
-    server: str
+    name: str
     address: str
     record: str
     at: float

@@ -352,7 +352,7 @@ def _machine_change(run_id: str, report: Report) -> Change | None:
             return MachineFound(
                 machine_id=report.machine_id,
                 run_id=run_id,
-                server=report.server,
+                name=report.machine,
                 address=report.address,
                 record=report.record,
                 at=report.at,

@@ -82,7 +82,7 @@ def _run_row(connection: sqlite3.Connection, beginning: str) -> tuple[Any, ...]:
 def read_machines(connection: sqlite3.Connection) -> list[MachineEntry]:
     """Return the machines not known to be gone, oldest first."""
     rows = connection.execute(
-        "SELECT machine_id, machines.run_id, backend, backend_type, system, machines.state, server, address, record,"
+        "SELECT machine_id, machines.run_id, backend, backend_type, system, machines.state, machines.name, address, record,"
         " requested_us, runs.state, runs.process, runs.root, runs.owner, held_until_us, hold_reason"
         " FROM machines LEFT JOIN runs ON runs.run_id = machines.run_id"
         " WHERE machines.state <> 'gone' ORDER BY requested_us, machine_id"
@@ -96,7 +96,7 @@ def read_machines(connection: sqlite3.Connection) -> list[MachineEntry]:
             backend_type=row[3],
             system=row[4],
             state=MachineState(row[5]),
-            server=row[6],
+            name=row[6],
             address=row[7],
             record=row[8],
             requested_at=row[9] / MICROSECONDS,
@@ -134,7 +134,7 @@ def _summary(connection: sqlite3.Connection, row: tuple[Any, ...]) -> RunSummary
 
 def _attempts(connection: sqlite3.Connection, logs: AttemptLogs, run_key: int, run_id: str) -> Iterator[AttemptRecord]:
     rows = connection.execute(
-        "SELECT jobs.name, attempt, attempts.outcome, started_us, duration_us, server, verb, level, exit_code, signal,"
+        "SELECT jobs.name, attempt, attempts.outcome, started_us, duration_us, machine, verb, level, exit_code, signal,"
         " attempts.reason, log_offset, log_bytes FROM attempts JOIN jobs ON jobs.run_key = attempts.run_key"
         " AND jobs.number = attempts.job_number WHERE attempts.run_key = ? ORDER BY started_us, job_number, attempt",
         (run_key,),
@@ -147,14 +147,14 @@ def _attempts(connection: sqlite3.Connection, logs: AttemptLogs, run_key: int, r
             shown[place] = _end_of_log(logs, run_id, LogPiece(offset, size), min(left_bytes, _END_BYTES_LIMIT))
             left_bytes -= min(left_bytes, _END_BYTES_LIMIT, size)
     for place, row in enumerate(rows):
-        job, attempt, outcome, started_us, duration_us, server, verb, level, exit_code, signal, reason = row[:-2]
+        job, attempt, outcome, started_us, duration_us, machine, verb, level, exit_code, signal, reason = row[:-2]
         yield AttemptRecord(
             job=job,
             attempt=attempt,
             outcome=None if outcome is None else Outcome(outcome),
             started_at=started_us / MICROSECONDS,
             duration_s=None if duration_us is None else duration_us / MICROSECONDS,
-            server=server,
+            machine=machine,
             verb=verb or "",
             level=level or "",
             exit_code=exit_code,

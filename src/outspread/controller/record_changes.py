@@ -171,7 +171,8 @@ class ChangeRecorder:
 
     def _attempt_began(self, change: AttemptBegan) -> None:
         self._connection.execute(
-            "INSERT INTO attempts (run_key, job_number, attempt, fence, seat_id, worker, machine_id, server, started_us, decides)"
+            "INSERT INTO attempts"
+            " (run_key, job_number, attempt, fence, seat_id, worker, machine_id, machine, started_us, decides)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
             (
                 self._run_key(change.run_id),
@@ -181,7 +182,7 @@ class ChangeRecorder:
                 change.seat_id,
                 storable(change.worker),
                 change.machine_id,
-                storable(change.server),
+                storable(change.machine),
                 microseconds(change.at),
             ),
         )
@@ -189,15 +190,15 @@ class ChangeRecorder:
     def _attempt_ended(self, change: AttemptEnded) -> None:
         piece = self._logs.append(change.run_id, change.log) if change.log else None
         updated = self._connection.execute(
-            "UPDATE attempts SET finished_us = ?, duration_us = ?, outcome = ?, decides = ?, server = coalesce(nullif(?, ''),"
-            " server), verb = ?, level = ?, exit_code = ?, signal = ?, reason = ?, log_offset = ?, log_bytes = ?"
+            "UPDATE attempts SET finished_us = ?, duration_us = ?, outcome = ?, decides = ?, machine = coalesce(nullif(?, ''),"
+            " machine), verb = ?, level = ?, exit_code = ?, signal = ?, reason = ?, log_offset = ?, log_bytes = ?"
             " WHERE run_key = ? AND job_number = ? AND attempt = ? AND outcome IS NULL",
             (
                 microseconds(change.at),
                 microseconds(change.duration_s),
                 change.outcome.value,
                 change.decides,
-                storable(change.server),
+                storable(change.machine),
                 str(change.verb),
                 str(change.level),
                 change.exit_code,
@@ -224,7 +225,7 @@ class ChangeRecorder:
 
     def _machine_asked(self, change: MachineAsked) -> None:
         self._connection.execute(
-            "INSERT INTO machines (machine_id, run_id, backend, backend_type, system, state, server, address, record,"
+            "INSERT INTO machines (machine_id, run_id, backend, backend_type, system, state, name, address, record,"
             " requested_us) VALUES (?, ?, ?, ?, ?, 'requested', '', '', ?, ?) ON CONFLICT (machine_id) DO NOTHING",
             (
                 change.machine_id,
@@ -241,11 +242,11 @@ class ChangeRecorder:
     def _machine_found(self, change: MachineFound) -> None:
         """Note where a machine is; one that was kept before now belongs to this run."""
         at_us = microseconds(change.at)
-        backend, _, system = change.server.partition(" (")[0].partition(":")
+        backend, _, system = change.name.partition(" (")[0].partition(":")
         self._connection.execute(
-            "INSERT INTO machines (machine_id, run_id, backend, backend_type, system, state, server, address, record,"
+            "INSERT INTO machines (machine_id, run_id, backend, backend_type, system, state, name, address, record,"
             " requested_us, ready_us) VALUES (?, ?, ?, '', ?, ?, ?, ?, ?, ?, ?)"
-            " ON CONFLICT (machine_id) DO UPDATE SET run_id = excluded.run_id, state = excluded.state, server = excluded.server,"
+            " ON CONFLICT (machine_id) DO UPDATE SET run_id = excluded.run_id, state = excluded.state, name = excluded.name,"
             " address = excluded.address, record = excluded.record, ready_us = excluded.ready_us, gone_us = NULL,"
             " held_until_us = NULL, hold_reason = NULL",
             (
@@ -254,7 +255,7 @@ class ChangeRecorder:
                 backend,
                 system,
                 (MachineState.KEPT if change.kept else MachineState.READY).value,
-                storable(change.server),
+                storable(change.name),
                 change.address,
                 storable(change.record),
                 at_us,

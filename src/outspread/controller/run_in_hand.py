@@ -252,10 +252,10 @@ class RunInHand:
             return False
         seat, number = found
         if self._jobs[number].state is JobState.CLAIMED:
-            self._begin(seat, number, at=report.at, machine_id=report.machine_id, server=report.server)
+            self._begin(seat, number, at=report.at, machine_id=report.machine_id, machine=report.machine)
         return True
 
-    def _begin(self, seat: _OpenSeat, number: int, *, at: float, machine_id: str, server: str) -> None:
+    def _begin(self, seat: _OpenSeat, number: int, *, at: float, machine_id: str, machine: str) -> None:
         self._move(number, JobEvent.START, at=at, fence=seat.fence)
         began = AttemptBegan(
             run_id=self.spec.run_id,
@@ -265,7 +265,7 @@ class RunInHand:
             seat_id=seat.seat_id,
             worker=seat.worker,
             machine_id=machine_id,
-            server=server,
+            machine=machine,
             at=at,
         )
         self.changes.append(began)
@@ -277,7 +277,7 @@ class RunInHand:
         seat, number = found
         job = self._jobs[number]
         if job.state is JobState.CLAIMED:  # it ended before there was anything to start
-            self._begin(seat, number, at=report.at, machine_id="", server=report.server)
+            self._begin(seat, number, at=report.at, machine_id="", machine=report.machine)
         if report.outcome is Outcome.INFRA:
             seat.lost = True
         else:
@@ -296,7 +296,7 @@ class RunInHand:
             decides=decided is not None,
             at=report.at,
             duration_s=report.duration_s,
-            server=report.server,
+            machine=report.machine,
             verb=report.verb,
             level=report.level,
             exit_code=report.exit_code,

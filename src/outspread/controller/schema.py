@@ -123,7 +123,7 @@ attempts = Table(
     Column("seat_id", _name(255), nullable=False),
     Column("worker", _name(255), nullable=False),
     Column("machine_id", _name(64), nullable=False),
-    Column("server", _name(255), nullable=False),
+    Column("machine", _name(255), nullable=False),
     Column("started_us", BigInteger(), nullable=False),
     Column("finished_us", BigInteger()),
     Column("duration_us", BigInteger()),
@@ -230,7 +230,7 @@ machines = Table(
     Column("backend_type", _name(255), nullable=False),
     Column("system", _name(255), nullable=False),
     Column("state", String(16), nullable=False),
-    Column("server", _name(255), nullable=False),
+    Column("name", _name(255), nullable=False),
     Column("address", _name(255), nullable=False),
     Column("record", Text(), nullable=False),  # JSON, without the password
     Column("requested_us", BigInteger(), nullable=False),

@@ -11,7 +11,7 @@ from typing import Final
 from outspread.errors import InfrastructureError
 
 #: The present schema: the name of the last module in ``migrations/versions``.
-HEAD: Final = "0004"
+HEAD: Final = "0005"
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
 

@@ -183,7 +183,7 @@ class MachineProgress(Event, frozen=True, tag="machine-progress"):
 
 class MachineAllocated(Event, frozen=True, tag="machine-allocated"):
     machine_id: str
-    server: str  # as people see it: "backend:system (label)"
+    machine: str  # as people see it: "backend:system (label)"
     address: str
     label: str
     record: str = ""  # JSON of machines.Machine without its secrets: what another process needs to give it back
@@ -194,7 +194,7 @@ class MachineReused(Event, frozen=True, tag="machine-reused"):
     """A machine of an earlier run is used again."""
 
     machine_id: str
-    server: str
+    machine: str
     address: str
     label: str
     record: str = ""  # as for MachineAllocated
@@ -203,7 +203,7 @@ class MachineReused(Event, frozen=True, tag="machine-reused"):
 
 class MachineConnected(Event, frozen=True, tag="machine-connected"):
     machine_id: str
-    server: str
+    machine: str
     address: str
 
 
@@ -211,14 +211,14 @@ class ContentSent(Event, frozen=True, tag="content-sent"):
     """Sending begins."""
 
     machine_id: str
-    server: str
+    machine: str
 
 
 class ContentProgress(Event, frozen=True, tag="content-progress"):
     """Sending takes long; so much of the content was taken so far, since ``took_s`` seconds."""
 
     machine_id: str
-    server: str
+    machine: str
     sent_bytes: int
     total_bytes: int
     took_s: float
@@ -228,7 +228,7 @@ class ContentKept(Event, frozen=True, tag="content-kept"):
     """The content of an earlier run is used."""
 
     machine_id: str
-    server: str
+    machine: str
 
 
 class MachineFailed(Event, frozen=True, tag="machine-failed"):
@@ -245,7 +245,7 @@ class MachineKept(Event, frozen=True, tag="machine-kept"):
     """The session is done with a machine, which lives on; with a ``reason`` it is held for people, ``until`` then."""
 
     machine_id: str
-    server: str
+    machine: str
     address: str
     reason: str = ""
     until: float = 0.0
@@ -253,13 +253,13 @@ class MachineKept(Event, frozen=True, tag="machine-kept"):
 
 class MachineDiscarding(Event, frozen=True, tag="machine-discarding"):
     machine_id: str
-    server: str
+    machine: str
     address: str = ""
 
 
 class MachineGone(Event, frozen=True, tag="machine-gone"):
     machine_id: str
-    server: str
+    machine: str
 
 
 class StepEvent(Event, frozen=True):
@@ -268,7 +268,7 @@ class StepEvent(Event, frozen=True):
     verb: Verb
     level: Level
     context: str
-    server: str
+    machine: str
     label: str
     backend: str
     system: str
@@ -331,12 +331,12 @@ class RunningLate(StepEvent, frozen=True, tag="running-late"):
 
 class ArtifactsFetching(Event, frozen=True, tag="artifacts-fetching"):
     job: str
-    server: str
+    machine: str
 
 
 class ArtifactsFetched(Event, frozen=True, tag="artifacts-fetched"):
     job: str
-    server: str
+    machine: str
     files: int
     missing: tuple[str, ...] = ()
     error: str = ""
@@ -348,7 +348,7 @@ class AttemptStarted(Event, frozen=True, tag="attempt-started"):
     job: str
     attempt: int
     machine_id: str
-    server: str
+    machine: str
 
 
 class AttemptFinished(Event, frozen=True, tag="attempt-finished"):
@@ -360,7 +360,7 @@ class AttemptFinished(Event, frozen=True, tag="attempt-finished"):
     attempt: int
     outcome: Outcome
     duration_s: float
-    server: str = ""
+    machine: str = ""
     verb: Verb = Verb.EXECUTE
     level: Level = Level.TASK
     exit_code: int | None = None
@@ -447,7 +447,7 @@ class AttemptRecord(Struct, frozen=True):
     outcome: Outcome | None  # None: never finished
     started_at: float
     duration_s: float | None
-    server: str
+    machine: str
     verb: str
     level: str
     exit_code: int | None
@@ -466,7 +466,7 @@ class MachineEntry(Struct, frozen=True):
     backend_type: str
     system: str
     state: MachineState
-    server: str
+    name: str
     address: str
     record: str
     requested_at: float

@@ -193,7 +193,7 @@ class Session:
                 attempt.number,
                 decided.outcome,
                 time.monotonic() - attempt.started,
-                server=str(self._supply.machine),
+                machine=str(self._supply.machine),
                 verb=decided.verb,
                 level=decided.level,
                 exit_code=deciding.exit_code if deciding else None,
@@ -360,9 +360,9 @@ class Session:
         if self._artifacts is None:
             return ""
         name = artifacts_directory(job, level)
-        server = str(self._supply.machine)
+        machine = str(self._supply.machine)
         source = {Level.TASK: f"{self._project.path}/{job.task}", Level.SUITE: f"{self._project.path}/{job.suite}"}
-        self._report(ArtifactsFetching(time.time(), name or self._project.name, server))
+        self._report(ArtifactsFetching(time.time(), name or self._project.name, machine))
         fetched, error, lost = FetchedPaths(0), "", None
         try:
             fetched = await shell.fetch(source.get(level, self._project.path), patterns, self._artifacts / name)
@@ -371,7 +371,7 @@ class Session:
             lost = problem if isinstance(problem, ConnectionLostError) else None
         refused = (f"{path} (it is no file, or leads outside)" for path in fetched.refused)
         lacking = (*fetched.missing, *refused)
-        self._report(ArtifactsFetched(time.time(), name or self._project.name, server, fetched.files, lacking, error))
+        self._report(ArtifactsFetched(time.time(), name or self._project.name, machine, fetched.files, lacking, error))
         if lost is not None:
             raise lost
         return error

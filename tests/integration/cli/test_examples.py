@@ -105,7 +105,7 @@ def test_an_example_does_what_it_says(project: Any, place: Place, example: str, 
     reboots = [event for event in events if event["event"] == "reboot-requested"]
     assert [event["count"] for event in reboots] == ([1, 2] if example == "reboot" else [])
     for event in reboots:
-        place.rebooted(event["server"])
+        place.rebooted(event["machine"])
     if example == "artifacts":
         report = tmp_path / "artifacts/sandbox:this-host:tests/report"
         assert (report / "report.txt").read_text() == "10 measurements/first\n"

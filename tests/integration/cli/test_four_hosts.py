@@ -58,7 +58,7 @@ def test_four_hundred_jobs_of_several_suites(lab: MakeLab, tmp_path: Path) -> No
     assert len({attempt["job"] for attempt in attempts}) == len(attempts) == SUITES * TASKS
     bad = len(BAD_EXECUTE | BAD_PREPARE) * SUITES
     assert Counter(attempt["outcome"] for attempt in attempts) == {"passed": SUITES * TASKS - bad, "failed": bad}
-    assert len({attempt["server"] for attempt in attempts}) == 4
+    assert len({attempt["machine"] for attempt in attempts}) == 4
     ran: Counter[str] = Counter()
     for host in four.hosts:
         on_host = Counter(host.read("/root/ran").split())

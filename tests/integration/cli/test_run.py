@@ -71,7 +71,7 @@ def test_jobs_are_spread_over_the_workers_and_every_one_runs_once(project: Any, 
     done = [event for event in map(json.loads, ended.out.splitlines()) if event["event"] == "attempt-finished"]
     assert len(done) == 30
     assert len({event["job"] for event in done}) == 30
-    assert len({event["server"] for event in done}) == 3
+    assert len({event["machine"] for event in done}) == 3
 
 
 def test_a_seed_repeats_an_order_and_another_does_not(project: Any) -> None:

@@ -125,7 +125,7 @@ def test_a_run_is_in_history_with_its_attempts(tmp_path: Path, make_run: Callabl
             ("b:s:x/1", 1, Outcome.PASSED, "out\n"),
             ("b:s:x/2", 1, Outcome.PASSED, "out\n"),
         ]
-        assert (detail.attempts[0].server, detail.attempts[0].exit_code, detail.attempts[0].duration_s) == ("b:s (one)", 3, 0.25)
+        assert (detail.attempts[0].machine, detail.attempts[0].exit_code, detail.attempts[0].duration_s) == ("b:s (one)", 3, 0.25)
         with pytest.raises(UserError, match="no such run"):
             await site.controller.run_detail("other")
         await site.controller.close()

@@ -99,7 +99,8 @@ def tables() -> sqlite3.Connection:
     )
     for attempt in (1, 2):
         connection.execute(
-            "INSERT INTO attempts (run_key, job_number, attempt, fence, seat_id, worker, machine_id, server, started_us, decides)"
+            "INSERT INTO attempts"
+            " (run_key, job_number, attempt, fence, seat_id, worker, machine_id, machine, started_us, decides)"
             f" VALUES (1, 0, {attempt}, {attempt}, 's', 'w', 'm', 'b:s', 1, 0)"
         )
     connection.execute("UPDATE attempts SET decides = 1, outcome = 'passed', finished_us = 2 WHERE attempt = 1")

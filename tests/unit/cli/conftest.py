@@ -41,7 +41,7 @@ from outspread.controller.values import (
 from outspread.project.model import Job
 
 BEGAN_AT = 1_790_000_000.0  # 2026-09-21 14:13:20 UTC
-SERVER = "lab:debian-12 (d1)"
+MACHINE = "lab:debian-12 (d1)"
 
 
 @pytest.fixture(autouse=True)
@@ -80,7 +80,7 @@ def events(jobs: list[Job]) -> list[Report]:
             "verb": verb,
             "level": level,
             "context": context,
-            "server": SERVER,
+            "machine": MACHINE,
             "label": "d1",
             "backend": "lab",
             "system": "debian-12",
@@ -96,10 +96,10 @@ def events(jobs: list[Job]) -> list[Report]:
         return kind(BEGAN_AT + latest + 0.5, **fields)
 
     def attempt(job: str, outcome: Outcome, duration_s: float, **fields: object) -> Report:
-        return make(AttemptFinished, "seat-1", 1, job, 1, outcome, duration_s, server=SERVER, **fields)
+        return make(AttemptFinished, "seat-1", 1, job, 1, outcome, duration_s, machine=MACHINE, **fields)
 
     def began(job: str) -> Report:
-        return make(AttemptStarted, "seat-1", 1, job, 1, "m1", SERVER)
+        return make(AttemptStarted, "seat-1", 1, job, 1, "m1", MACHINE)
 
     return [
         make(ContentPacked, 2048),
@@ -108,10 +108,10 @@ def events(jobs: list[Job]) -> list[Report]:
         make(MachineFailed, "m0", "lab", "debian-12", "quota reached", False),
         make(MachineRequested, "m1", "lab", "debian-12", "run-1", "adhoc"),
         make(MachineProgress, "lab", "debian-12", "Waiting for lab:debian-12 to make SSH available..."),
-        make(MachineAllocated, "m1", SERVER, "10.0.0.1:22", "d1", "{}"),
-        make(MachineConnected, "m1", SERVER, "10.0.0.1:22"),
-        make(ContentSent, "m1", SERVER),
-        meanwhile(ContentProgress, machine_id="m1", server=SERVER, sent_bytes=120_000_000, total_bytes=200_000_000, took_s=5.0),
+        make(MachineAllocated, "m1", MACHINE, "10.0.0.1:22", "d1", "{}"),
+        make(MachineConnected, "m1", MACHINE, "10.0.0.1:22"),
+        make(ContentSent, "m1", MACHINE),
+        meanwhile(ContentProgress, machine_id="m1", machine=MACHINE, sent_bytes=120_000_000, total_bytes=200_000_000, took_s=5.0),
         began(good),
         make(StepStarted, **step(Verb.PREPARE, good, Level.PROJECT)),
         make(StepFinished, **step(Verb.PREPARE, good, Level.PROJECT), duration_s=1.0),
@@ -122,8 +122,8 @@ def events(jobs: list[Job]) -> list[Report]:
         make(RunningLate, **step(Verb.EXECUTE, good), excerpt="Output unchanged."),
         meanwhile(Rebooted, **step(Verb.EXECUTE, good), count=1),
         make(StepFinished, **step(Verb.EXECUTE, good), output="+ true\n+ echo fine\nfine\n", duration_s=4.0),
-        make(ArtifactsFetching, good, SERVER),
-        make(ArtifactsFetched, good, SERVER, 1, ("core",)),
+        make(ArtifactsFetching, good, MACHINE),
+        make(ArtifactsFetched, good, MACHINE, 1, ("core",)),
         attempt(good, Outcome.PASSED, 9.0),
         began(bad),
         make(StepStarted, **step(Verb.EXECUTE, bad), index=2, total=5),
@@ -138,8 +138,8 @@ def events(jobs: list[Job]) -> list[Report]:
         make(DebugFinished, **step(Verb.EXECUTE, bad), output="disk full\n", duration_s=0.5),
         meanwhile(ShellOpened, **step(Verb.EXECUTE, bad)),
         meanwhile(ShellClosed, **step(Verb.EXECUTE, bad), reason="exit code 3"),
-        make(ArtifactsFetching, bad, SERVER),
-        make(ArtifactsFetched, bad, SERVER, 0, ("log.txt",), ""),
+        make(ArtifactsFetching, bad, MACHINE),
+        make(ArtifactsFetched, bad, MACHINE, 0, ("log.txt",), ""),
         make(StepStarted, **step(Verb.RESTORE, bad)),
         make(
             StepFinished,
@@ -157,9 +157,9 @@ def events(jobs: list[Job]) -> list[Report]:
         began(lost),
         make(StepStarted, **step(Verb.PREPARE, lost)),
         attempt(lost, Outcome.INFRA, 3.0, verb=Verb.PREPARE, reason="connection lost"),
-        make(MachineDiscarding, "m1", SERVER),
+        make(MachineDiscarding, "m1", MACHINE),
         make(MachineFailed, "m1", "lab", "debian-12", "cannot discard lab:debian-12 (d1): gone", True),
-        make(MachineGone, "m1", SERVER),
+        make(MachineGone, "m1", MACHINE),
         MachineReused(BEGAN_AT + 42, "m2", "lab:debian-12 (10.0.0.2)", "10.0.0.2", "10.0.0.2", "{}", kept=True),
         ContentKept(BEGAN_AT + 42, "m2", "lab:debian-12 (10.0.0.2)"),
         MachineKept(BEGAN_AT + 42, "m2", "lab:debian-12 (10.0.0.2)", "10.0.0.2"),

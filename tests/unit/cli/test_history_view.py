@@ -14,7 +14,7 @@ RUN = RunSummary("0123456789abcdef", "demo", "/src/demo", "ann", "done", AT, AT 
 def attempt(job: str, number: int, outcome: Outcome | None, **fields: Any) -> AttemptRecord:
     known: dict[str, Any] = {"verb": "execute", "level": "task", "reason": "", "log": "", "duration_s": 2.0} | fields
     return AttemptRecord(
-        job=job, attempt=number, outcome=outcome, started_at=AT, server="lab:debian-12", exit_code=None, signal=None, **known
+        job=job, attempt=number, outcome=outcome, started_at=AT, machine="lab:debian-12", exit_code=None, signal=None, **known
     )
 
 
@@ -49,7 +49,7 @@ def test_a_run_shows_failures_first() -> None:
     lines = list(run_lines(DETAIL))
     assert lines[:12] == [
         "run 0123456789ab: demo in /src/demo, by ann, 2026-09-21 14:13, done",
-        "3 jobs: 1 passed, 1 failed, 1 aborted, 0 skipped; seed 77",
+        "3 jobs: 1 passed, 1 failed, 1 aborted; seed 77",
         "",
         "LOST a:b-1:t/bad on lab:debian-12 after 2.0s",
         "  task execute: connection lost",
@@ -72,8 +72,8 @@ def test_a_run_shows_failures_first() -> None:
 
 
 def test_what_is_left_of_its_machines_is_named() -> None:
-    def machine(machine_id: str, state: MachineState, server: str, *, alive: bool = False) -> MachineEntry:
-        return MachineEntry(machine_id, RUN.run_id, "/src/demo", "lab", "adhoc", "a-1", state, server, "h", "", AT, alive)
+    def machine(machine_id: str, state: MachineState, name: str, *, alive: bool = False) -> MachineEntry:
+        return MachineEntry(machine_id, RUN.run_id, "/src/demo", "lab", "adhoc", "a-1", state, name, "h", "", AT, alive)
 
     left = (
         machine("m1", MachineState.KEPT, "lab:a-1 (h1)"),
@@ -115,4 +115,4 @@ def test_samples_are_told_apart_by_their_number() -> None:
 
 def test_cancelled_jobs_are_counted_apart_from_those_aborted() -> None:
     detail = RunDetail(RUN, (attempt("a:b-1:t/x", 1, Outcome.CANCELLED, reason="interrupted"),), ())
-    assert list(run_lines(detail))[1] == "3 jobs: 1 passed, 1 failed, 0 aborted, 1 cancelled, 0 skipped; seed 77"
+    assert list(run_lines(detail))[1] == "3 jobs: 1 passed, 1 failed, 1 cancelled; seed 77"

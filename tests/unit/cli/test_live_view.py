@@ -75,7 +75,7 @@ def test_rows_follow_what_machines_do(events: list[Report]) -> None:
     for event in events:
         if not isinstance(event, RunStarted):  # no display, only its state
             view.feed(event)
-        seen += [(row.server, row.doing) for row in view.rows() if (row.server, row.doing) not in seen]
+        seen += [(row.machine, row.doing) for row in view.rows() if (row.machine, row.doing) not in seen]
     assert seen == [
         ("lab:debian-12", "allocating"),
         ("lab:debian-12 (d1)", "connecting"),

@@ -35,7 +35,7 @@ from outspread.controller.values import JobState
 from outspread.errors import InfrastructureError
 
 _ATTEMPT_OVER = (
-    "INSERT INTO attempts (run_key, job_number, attempt, fence, seat_id, worker, machine_id, server, started_us, finished_us,"
+    "INSERT INTO attempts (run_key, job_number, attempt, fence, seat_id, worker, machine_id, machine, started_us, finished_us,"
     " duration_us, outcome, decides, exit_code, signal, reason, log_offset, log_bytes, fetch_us, collect_us, outputs, remark,"
     " place) VALUES (?, ?, ?, ?, '', ?, '', '', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT (run_key, job_number, attempt) DO UPDATE SET finished_us = excluded.finished_us,"
@@ -192,7 +192,8 @@ class FarmRecorder:
         )
         _expect(updated, len(changes), "jobs that began")
         self._connection.executemany(
-            "INSERT INTO attempts (run_key, job_number, attempt, fence, seat_id, worker, machine_id, server, started_us, decides)"
+            "INSERT INTO attempts"
+            " (run_key, job_number, attempt, fence, seat_id, worker, machine_id, machine, started_us, decides)"
             " VALUES (?, ?, ?, ?, '', ?, '', '', ?, 0)",
             (
                 (keys[each.run_id], each.number, each.attempt, each.fence, storable(each.worker), microseconds(each.at))
