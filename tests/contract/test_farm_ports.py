@@ -69,6 +69,15 @@ async def test_what_is_not_there_is_not_found(open_port: OpenPort) -> None:
                 await asked
 
 
+@pytest.mark.parametrize("name", ["", ".", "..", "r1/jobs", "../runs/r1", "r1?limit=1", "%72%31", "ü"])
+async def test_what_is_no_id_at_all_is_not_found_either(open_port: OpenPort, name: str) -> None:
+    async with open_port() as port:
+        await port.submit_commands(CommandRun("r1", "me", jobs("a")))
+        for asked in (port.progress(name), port.cancel(name, ""), port.jobs(name), port.job(name, 0)):
+            with pytest.raises(NotFoundError, match=r"cannot (find|cancel) run .*: there is no such run"):
+                await asked
+
+
 async def test_a_run_is_known_by_the_beginning_of_its_id(open_port: OpenPort) -> None:
     async with open_port() as port:
         for run_id in ("abc1", "abd1"):

@@ -35,7 +35,7 @@ from outspread.controller.exchange_wire import EXCHANGE_PATH, MESSAGE_PACK, deco
 from outspread.controller.farm_figures import FarmFigures
 from outspread.controller.log_headers import LOG_ENDED, LOG_OFFSET, LOG_TOTAL
 from outspread.controller.values import JobState, Outcome
-from outspread.errors import InfrastructureError, UserError
+from outspread.errors import InfrastructureError, NotFoundError, UserError
 from outspread.store.retry_delays import retry_delays
 
 _T = TypeVar("_T")
@@ -98,7 +98,7 @@ class HttpController:
         return await self._get("/figures", FarmFigures)
 
     async def slots_needed(self, run_id: str, *, within_s: float) -> SlotsNeeded:
-        return await self._get(f"/runs/{_name(run_id)}/slots", SlotsNeeded, within_s=within_s)
+        return await self._get(f"{_run_path(run_id)}/slots", SlotsNeeded, within_s=within_s)
 
     async def hold_worker(self, name: str, *, reason: str, for_s: float) -> None:
         await self._post("/workers/hold", {"worker": name, "reason": reason, "for_s": for_s}, object)
@@ -109,13 +109,13 @@ class HttpController:
         return await self._post("/runs", run, CommandRunStatus)
 
     async def cancel(self, run_id: str, reason: str) -> None:
-        await self._post(f"/runs/{_name(run_id)}/cancel", {"reason": reason}, object)
+        await self._post(f"{_run_path(run_id)}/cancel", {"reason": reason}, object)
 
     async def command_runs(self, *, limit: int = 20, before: float | None = None, owner: str = "") -> list[CommandRunStatus]:
         return (await self._get("/runs", _Runs, limit=max(1, limit), before=before, owner=owner)).runs
 
     async def progress(self, run_id: str, *, cursor: int = 0, wait_s: float = 0.0) -> RunProgress:
-        path = f"/runs/{_name(run_id)}/progress"
+        path = f"{_run_path(run_id)}/progress"
         return await self._get(path, RunProgress, wait_for_s=wait_s, cursor=max(0, cursor), wait_s=max(0.0, wait_s))
 
     async def jobs(
@@ -130,22 +130,22 @@ class HttpController:
         text: str = "",
     ) -> JobPage:
         told = None if flaky is None else str(flaky).lower()
-        path = f"/runs/{_name(run_id)}/jobs"
+        path = f"{_run_path(run_id)}/jobs"
         return await self._get(
             path, JobPage, after=max(-1, after), limit=max(1, limit), state=state, outcome=outcome, flaky=told, text=text
         )
 
     async def job(self, run_id: str, name_or_number: str | int) -> CommandJobStatus:
         if isinstance(name_or_number, int):
-            return await self._get(f"/runs/{_name(run_id)}/jobs/{name_or_number}", CommandJobStatus)
-        return await self._get(f"/runs/{_name(run_id)}/job", CommandJobStatus, name=name_or_number)
+            return await self._get(f"{_run_path(run_id)}/jobs/{name_or_number}", CommandJobStatus)
+        return await self._get(f"{_run_path(run_id)}/job", CommandJobStatus, name=name_or_number)
 
     async def submission(self, run_id: str, numbers: tuple[int, ...]) -> CommandRun:
-        return await self._post(f"/runs/{_name(run_id)}/submission", {"numbers": numbers}, CommandRun)
+        return await self._post(f"{_run_path(run_id)}/submission", {"numbers": numbers}, CommandRun)
 
     async def log_part(self, attempt_id: str, *, offset: int = 0, limit: int = 1024 * 1024, wait_s: float = 0.0) -> LogPart:
         wanted = {"offset": max(0, offset), "limit": max(0, limit), "wait_s": max(0.0, wait_s)}
-        path = f"{_API}/attempts/{_name(attempt_id)}/log-part"
+        path = f"{_API}/attempts/{quote(attempt_id, safe='')}/log-part"
         answer = await self._call("GET", path, query=_query(wanted), wait_s=wait_s)
         try:
             return LogPart(
@@ -274,9 +274,11 @@ def _checked_url(url: str) -> str:
     return url.rstrip("/")
 
 
-def _name(text: str) -> str:
-    """Return a name as a part of a path."""
-    return quote(text, safe="") or "-"
+def _run_path(run_id: str) -> str:
+    """Return where a run is. Raises NotFoundError for what can be no part of a path, and so no run's id."""
+    if "/" in run_id or not run_id.strip("."):
+        raise NotFoundError(f"cannot find run {run_id}: there is no such run")
+    return f"/runs/{quote(run_id, safe='')}"
 
 
 def _query(values: Mapping[str, Any]) -> dict[str, str]:
