@@ -7,6 +7,7 @@ import click
 
 from outspread.cli.controller_options import Visitor, controller_options, in_loop
 from outspread.cli.write_answer import write_out
+from outspread.client.ignored_files import RESULTS_DIRECTORY
 
 
 @click.command()
@@ -14,9 +15,9 @@ from outspread.cli.write_answer import write_out
 @click.option(
     "-d",
     "--directory",
-    default="outspread-results",
+    default=RESULTS_DIRECTORY,
     type=click.Path(file_okay=False, path_type=Path),
-    help="Where to put them, below it by run; outspread-results unless told.",
+    help=f"Where to put them, below it by run; {RESULTS_DIRECTORY} unless told.",
 )
 @click.option("--logs", is_flag=True, help="Only the logs.")
 @click.option("--artifacts", is_flag=True, help="Only the files that jobs have kept.")

@@ -9,6 +9,8 @@ from typing import Final
 from outspread.errors import UserError
 
 FILE_NAME: Final = ".outspreadignore"
+#: Where ``fetch`` puts things: what came out of jobs does not go into the next ones.
+RESULTS_DIRECTORY: Final = "outspread-results"
 _REPOSITORY: Final = ".git"
 _LIMIT_BYTES: Final = 1024 * 1024
 
@@ -20,10 +22,10 @@ def ignored_files(directory: Path, excluded: Sequence[str]) -> Callable[[str], b
     """
     patterns = [*_written(directory / FILE_NAME), *excluded]
     if not patterns:
-        return _is_repository
+        return _is_ours
     from pathspec import GitIgnoreSpec  # late: few commands upload
 
-    matches = GitIgnoreSpec.from_lines([_REPOSITORY, *patterns]).match_file
+    matches = GitIgnoreSpec.from_lines([_REPOSITORY, f"/{RESULTS_DIRECTORY}", *patterns]).match_file
     if not any(pattern.rstrip().endswith("/") for pattern in patterns):
         return matches
 
@@ -34,8 +36,8 @@ def ignored_files(directory: Path, excluded: Sequence[str]) -> Callable[[str], b
     return is_ignored
 
 
-def _is_repository(path: str) -> bool:
-    return path == _REPOSITORY or path.endswith(f"/{_REPOSITORY}")
+def _is_ours(path: str) -> bool:
+    return path in {_REPOSITORY, RESULTS_DIRECTORY} or path.endswith(f"/{_REPOSITORY}")
 
 
 def _is_directory(directory: Path, path: str) -> bool:

@@ -17,9 +17,11 @@ def test_patterns_are_those_of_gitignore(tmp_path: Path) -> None:
     assert left_out == [".git", "build", "cache", "a.o", "src/a.o"]
 
 
-def test_without_a_file_only_the_repository_is_left_out(tmp_path: Path) -> None:
-    is_ignored = ignored_files(tmp_path, [])
-    assert [path for path in (".git", "modules/a/.git", ".github", "a.git") if is_ignored(path)] == [".git", "modules/a/.git"]
+@pytest.mark.parametrize("excluded", [[], ["*.o"]])
+def test_repositories_and_what_was_fetched_are_left_out_anyway(tmp_path: Path, excluded: list[str]) -> None:
+    is_ignored = ignored_files(tmp_path, excluded)
+    paths = (".git", "modules/a/.git", ".github", "a.git", "outspread-results", "a/outspread-results")
+    assert [path for path in paths if is_ignored(path)] == [".git", "modules/a/.git", "outspread-results"]
 
 
 def test_the_repository_can_be_wanted_after_all(tmp_path: Path) -> None:
