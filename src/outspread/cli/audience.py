@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from outspread.cli.renderer import Renderer
-from outspread.controller.tally import Tally
+from outspread.cli.tally import Tally
 from outspread.controller.values import Report
 
 

@@ -14,7 +14,7 @@ from outspread.cli.program_end import leave_broken_pipe
 from outspread.cli.renderer import Renderer
 from outspread.cli.run_here import run_here
 from outspread.cli.selection import Selection
-from outspread.controller.tally import Tally
+from outspread.cli.tally import Tally
 from outspread.controller.values import ArtifactsFetched, Report, RunFinished, RunOptions
 from outspread.errors import UserError
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from outspread.controller.values import MachineKept, Report, RunStarted
 
 if TYPE_CHECKING:
-    from outspread.controller.tally import Tally
+    from outspread.cli.tally import Tally
 
 
 class HeldMachines:

@@ -16,7 +16,7 @@ from outspread.cli.terminal_text import valid_text
 from outspread.controller.values import Report, RunFinished, RunStarted
 
 if TYPE_CHECKING:
-    from outspread.controller.tally import Tally
+    from outspread.cli.tally import Tally
 
 _ENCODER = msgspec.json.Encoder()
 

@@ -23,7 +23,7 @@ from outspread.errors import InfrastructureError
 from outspread.project.model import Job
 
 if TYPE_CHECKING:
-    from outspread.controller.tally import Tally
+    from outspread.cli.tally import Tally
 
 _ELEMENTS = {Outcome.PASSED: "", Outcome.FAILED: "failure", Outcome.TIMEOUT: "failure", Outcome.SKIPPED: "skipped"}
 _FAILURES = (Outcome.FAILED, Outcome.TIMEOUT)

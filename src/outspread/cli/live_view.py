@@ -42,7 +42,7 @@ from outspread.controller.values import (
 )
 
 if TYPE_CHECKING:
-    from outspread.controller.tally import Tally
+    from outspread.cli.tally import Tally
 
 REFRESHES_PER_S = 4
 _STYLES = {Outcome.PASSED: "green", Outcome.SKIPPED: "dim", Outcome.ABORTED: "yellow", Outcome.CANCELLED: "yellow"}

@@ -7,7 +7,7 @@ from outspread.controller.values import AttemptFinished, DebugFinished, Report
 from outspread.errors import InfrastructureError, UserError
 
 if TYPE_CHECKING:
-    from outspread.controller.tally import Tally
+    from outspread.cli.tally import Tally
 
 
 class LogFiles:

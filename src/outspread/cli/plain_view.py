@@ -9,7 +9,7 @@ from outspread.cli.terminal_text import shown_text
 from outspread.controller.values import AttemptFinished, Report, RunStarted, ShellOpened, StepOutput
 
 if TYPE_CHECKING:
-    from outspread.controller.tally import Tally
+    from outspread.cli.tally import Tally
 
 
 class PlainView:

@@ -16,9 +16,9 @@ from outspread.cli.local_desk import LocalDesk
 from outspread.cli.open_ledger import open_ledger
 from outspread.cli.owner import owner
 from outspread.cli.renderer import Renderer
+from outspread.cli.tally import Tally
 from outspread.client.content import PackedContent, pack_content
 from outspread.controller.embedded import EmbeddedController
-from outspread.controller.tally import Tally
 from outspread.controller.values import ContentPacked, Report, RunOptions, RunSpec
 from outspread.machines.backends import backend_for, get_ready
 from outspread.machines.reuse.kept_machines import KeptMachines

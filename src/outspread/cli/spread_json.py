@@ -19,7 +19,7 @@ from outspread.errors import InfrastructureError
 from outspread.project.model import Job
 
 if TYPE_CHECKING:
-    from outspread.controller.tally import Tally
+    from outspread.cli.tally import Tally
 
 _COUNTED = tuple(f"{level}-{verb}-failed" for level in ("task", "suite", "backend", "project") for verb in ("prepare", "restore"))
 

@@ -46,7 +46,7 @@ from outspread.controller.values import (
 )
 
 if TYPE_CHECKING:
-    from outspread.controller.tally import Tally
+    from outspread.cli.tally import Tally
 
 _RULE = "-----"
 _REPEATED_AFTER_S = 15.0  # how soon the same trouble with a machine is worth another line

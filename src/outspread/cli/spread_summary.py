@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from outspread.controller.tally import Skipped, Tally
+    from outspread.cli.tally import Skipped, Tally
 
 _OF_TASKS = "Failed task"  # what titles of counters of tasks begin with; those of suites and so on come after
 

@@ -14,7 +14,7 @@ from outspread.controller.values import Report, RunOptions, RunStarted, ShellClo
 from outspread.errors import UserError
 
 if TYPE_CHECKING:
-    from outspread.controller.tally import Tally
+    from outspread.cli.tally import Tally
 
 _NAMED = 10
 

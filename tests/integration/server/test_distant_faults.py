@@ -131,5 +131,5 @@ async def test_a_url_may_have_a_path_before_the_api() -> None:
 
     async with served(app) as url, HttpController(f"{url}/farm/") as port:
         with pytest.raises(NotFoundError):
-            await port.progress("a/../b?c")
-    assert paths == [b"/farm/api/v1/runs/a%2F..%2Fb%3Fc/progress"]
+            await port.progress("a?b#c")
+    assert paths == [b"/farm/api/v1/runs/a%3Fb%23c/progress"]

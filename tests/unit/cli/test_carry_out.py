@@ -15,7 +15,7 @@ from outspread.cli.keep_wish import KeepWish
 from outspread.cli.renderer import Renderer
 from outspread.cli.run_and_show import RunWish, options_for_again, run_and_show
 from outspread.cli.selection import Selection, Wish
-from outspread.controller.tally import Tally
+from outspread.cli.tally import Tally
 from outspread.controller.values import (
     ArtifactsFetched,
     AttemptFinished,

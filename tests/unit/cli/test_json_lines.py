@@ -4,7 +4,7 @@ import json
 import msgspec
 
 from outspread.cli.json_lines import JsonLines, valid_json
-from outspread.controller.tally import Tally
+from outspread.cli.tally import Tally
 from outspread.controller.values import Report, RunOptions
 
 

@@ -7,7 +7,7 @@ from rich.console import Console
 from outspread.cli.choose_view import is_lively
 from outspread.cli.end_report import EndReport
 from outspread.cli.live_view import LiveView, Progress, Row, live_frame
-from outspread.controller.tally import Tally
+from outspread.cli.tally import Tally
 from outspread.controller.values import Report, RunOptions, RunStarted
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from outspread.cli.log_files import LogFiles
-from outspread.controller.tally import Tally
+from outspread.cli.tally import Tally
 from outspread.controller.values import AttemptFinished, Outcome, Report, RunOptions
 from outspread.errors import InfrastructureError, UserError
 

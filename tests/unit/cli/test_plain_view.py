@@ -6,8 +6,8 @@ import pytest
 from outspread.cli.end_report import NAMED, EndReport
 from outspread.cli.github_actions import GithubActions, on_github_actions
 from outspread.cli.plain_view import PlainView
+from outspread.cli.tally import Tally
 from outspread.cli.troubles import DETAILED, KEPT_LINES
-from outspread.controller.tally import Tally
 from outspread.controller.values import AttemptFinished, Level, Outcome, Report, RunOptions, RunStarted, StepFinished, Verb
 
 GOLDEN = """\

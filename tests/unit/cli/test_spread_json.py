@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from outspread.cli.spread_json import SpreadJson
-from outspread.controller.tally import Tally
+from outspread.cli.tally import Tally
 from outspread.controller.values import Report, RunOptions
 from outspread.errors import UserError
 from outspread.project.model import Job

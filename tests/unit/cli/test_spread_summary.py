@@ -1,5 +1,5 @@
 from outspread.cli.spread_summary import summary_messages
-from outspread.controller.tally import Tally
+from outspread.cli.tally import Tally
 from outspread.controller.values import Report, RunOptions
 
 

@@ -10,12 +10,11 @@ from outspread.machines.adhoc.local_scripts import LocalScript, ScriptOutput, ru
 from outspread.machines.adhoc.login import log_in
 from outspread.machines.contract import Machine, MachineRequest, ProgressSink, Shell
 from outspread.machines.give_back import give_back
+from outspread.machines.ssh.draft import draft_of
 from outspread.project.timeouts import DEFAULT_KILL_S, DEFAULT_WARN_S
 
 #: A script that uses this variable can find a machine whose allocation broke off before it named an address.
 MACHINE_ID_VARIABLE = "OUTSPREAD_MACHINE_ID"
-
-_DEFAULT_USERNAME = "root"
 
 
 class AdhocBackend:
@@ -29,15 +28,8 @@ class AdhocBackend:
     def draft(self, request: MachineRequest) -> Machine:
         """Return all but the address: the discard script with what it needs is part of it."""
         system = request.system
-        return Machine(
-            machine_id=request.machine_id,
-            backend=request.backend.name,
-            backend_type=request.backend.type,
-            system=system.name,
-            username=system.username or _DEFAULT_USERNAME,
-            password=request.password,
-            key=system.ssh_rsa_key,
-            key_password=system.ssh_key_pass,
+        return draft_of(
+            request,
             data={
                 "root": request.root,
                 "discard": request.backend.discard,

@@ -25,10 +25,10 @@ from outspread.machines.qemu.processes import QemuProcess, end_process, our_proc
 from outspread.machines.qemu.saved_states import SavedState, digest_of, make_overlay, making
 from outspread.machines.qemu.start import Started, started
 from outspread.machines.qemu.switches import switches_of
+from outspread.machines.ssh.draft import draft_of
 from outspread.machines.ssh.early_import import import_soon
 from outspread.user_directories import cache_directory, data_directory, state_directory
 
-_DEFAULT_USERNAME = "root"
 _HOST = "127.0.0.1"
 _ONE_TRY_S = 10.0
 _BOOTS_WITHIN_S = 300.0  # when its state is to be saved, unless the project says
@@ -50,17 +50,7 @@ class QemuBackend:
 
     def draft(self, request: MachineRequest) -> Machine:
         """Return who may log in; its QEMU is found by the id."""
-        system = request.system
-        return Machine(
-            machine_id=request.machine_id,
-            backend=request.backend.name,
-            backend_type=request.backend.type,
-            system=system.name,
-            username=system.username or _DEFAULT_USERNAME,
-            password=request.password,
-            key=system.ssh_rsa_key,
-            key_password=system.ssh_key_pass,
-        )
+        return draft_of(request)
 
     async def allocate(self, request: MachineRequest, progress: ProgressSink) -> Machine:
         """Start a machine; it boots yet when this returns, unless it goes on from a saved state."""

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct, structs
 
-from outspread.machines.ssh.address import address_text
+from outspread.machines.contract import Machine
+from outspread.machines.ssh.address import address_text, parse_address
 
 if TYPE_CHECKING:
     import asyncssh
@@ -39,6 +40,19 @@ class SshTarget(Struct, frozen=True):
     keepalive_s: float = 10.0
     #: How long a lost connection may take to be made again.
     remake_within_s: float = 30.0
+
+    @classmethod
+    def of(cls, machine: Machine) -> "SshTarget":
+        """Return where a machine is and who may log in, by its record; whatever host key it shows is taken."""
+        host, port = parse_address(machine.address)
+        return cls(
+            host,
+            port,
+            username=machine.username,
+            password=machine.password,
+            private_key=machine.key,
+            passphrase=machine.key_password,
+        )
 
     @property
     def name(self) -> str:

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from outspread.controller.tally import Skipped, Tally, TallySection
+from outspread.cli.tally import Skipped, Tally, TallySection
 from outspread.controller.values import (
     AttemptFinished,
     Level,
