@@ -33,6 +33,11 @@ def shell(name: str, script: str, **fields: Any) -> CommandJob:
     return CommandJob(name, ("bash", "-c", script), **fields)
 
 
+def nap(seconds: int) -> str:
+    """Return a time for ``sleep`` that no other session of tests sleeps, by which its process is known."""
+    return f"{seconds}.0{os.getpid()}"
+
+
 def marked(mark: str) -> list[str]:
     """Return the processes that have a mark in their command line, but not those that merely wait to be collected."""
     found = []
@@ -50,9 +55,9 @@ def test_a_killed_command_is_told_by_its_signal(running: Do, until: Do, new_cont
     async def main() -> None:
         controller = new_controller()
         async with running(controller):
-            controller.submit(CommandJob("j", ("sleep", "61.375")))
-            await until(lambda: marked("61.375"))
-            os.kill(int(marked("61.375")[0]), 9)
+            controller.submit(CommandJob("j", ("sleep", nap(61))))
+            await until(lambda: marked(nap(61)))
+            os.kill(int(marked(nap(61))[0]), 9)
             await until(lambda: "j" in controller.ends)
         end = controller.ends["j"]
         assert (end.outcome, end.signal, end.reason) == (Outcome.FAILED, 9, "killed by signal 9")
@@ -63,7 +68,7 @@ def test_a_killed_command_is_told_by_its_signal(running: Do, until: Do, new_cont
 # --- F26, F29 ---
 
 MEMORY_HOG = ("python3", "-c", "block = b'x' * (1 << 28); print(len(block))")
-FORK_BOMB = "f() { f | f & }; f; sleep 97.0625"
+FORK_BOMB = "f() { f | f & }; f; sleep " + nap(97)
 
 
 @needs_root
@@ -98,7 +103,7 @@ def test_a_fork_bomb_meets_a_limit_and_nothing_of_it_is_left(do_jobs: Do) -> Non
     left = controller.ends["bomb that leaves"]
     assert (left.outcome, left.reason) == (Outcome.FAILED, "process limit of 200 reached")
     assert controller.ends["after it"].outcome is Outcome.PASSED
-    assert marked("97.0625") == []
+    assert marked(nap(97)) == []
     assert marked(FORK_BOMB) == []
 
 
@@ -219,7 +224,7 @@ ORPHANS = {
 
 
 def test_nothing_of_a_command_goes_on_after_it(do_jobs: Do) -> None:
-    marks = {name: f"7{number}.0625" for number, name in enumerate(ORPHANS)}
+    marks = {name: nap(70 + number) for number, name in enumerate(ORPHANS)}
     jobs = [shell(name, f"{script.format(mark=marks[name])}\necho done") for name, script in ORPHANS.items()]
     controller = do_jobs(jobs, slots=len(jobs), within_s=5)
     for name in ORPHANS:
@@ -235,15 +240,16 @@ def test_nothing_of_a_command_goes_on_after_it(do_jobs: Do) -> None:
 
 
 def test_commands_that_will_not_end_are_killed(do_jobs: Do) -> None:
+    deaf, stopped, both, forking = marks = [nap(81), nap(82), nap(83), nap(84)]
     jobs = [
-        shell("deaf", "trap '' TERM; sleep 81.0625; sleep 81.0625", timeout_s=0.2, grace_s=0.3),
-        shell("stops itself", "kill -STOP $$; sleep 82.0625", timeout_s=0.2, grace_s=0.3),
-        shell("stops itself, deaf", "trap '' TERM; kill -STOP $$; sleep 83.0625", timeout_s=0.2, grace_s=0.3),
-        shell("forks on", "trap '' TERM; f() { sleep 0.02; f & }; f; sleep 84.0625", timeout_s=0.2, grace_s=0.3),
+        shell("deaf", f"trap '' TERM; sleep {deaf}; sleep {deaf}", timeout_s=0.2, grace_s=0.3),
+        shell("stops itself", f"kill -STOP $$; sleep {stopped}", timeout_s=0.2, grace_s=0.3),
+        shell("stops itself, deaf", f"trap '' TERM; kill -STOP $$; sleep {both}", timeout_s=0.2, grace_s=0.3),
+        shell("forks on", "trap '' TERM; f() { sleep 0.02; f & }; f; sleep " + forking, timeout_s=0.2, grace_s=0.3),
     ]
     controller = do_jobs(jobs, slots=4, within_s=8)
     assert {end.outcome for end in controller.ends.values()} == {Outcome.TIMEOUT}
-    assert [mark for mark in ("81.0625", "82.0625", "83.0625", "84.0625") if marked(mark)] == []
+    assert [mark for mark in marks if marked(mark)] == []
 
 
 @needs_root
@@ -251,15 +257,15 @@ def test_a_process_that_cannot_be_killed_is_told_and_holds_the_worker(running: D
     freezer = GROUPS / "freezer"
     if not (freezer / "tasks").exists():
         pytest.skip("only control groups of version 1 can keep a process from being killed")
-    group = freezer / "outspread-test"
-    group.mkdir(exist_ok=True)
+    group = freezer / f"outspread-test-{os.getpid()}"
+    group.mkdir()
 
     async def main() -> None:
         controller = new_controller()
         async with running(controller, slots=1):
-            controller.submit(CommandJob("j", ("sleep", "91.0625"), timeout_s=1.0, grace_s=0.1))
-            await until(lambda: marked("91.0625"))
-            (group / "cgroup.procs").write_text(marked("91.0625")[0])
+            controller.submit(CommandJob("j", ("sleep", nap(91)), timeout_s=1.0, grace_s=0.1))
+            await until(lambda: marked(nap(91)))
+            (group / "cgroup.procs").write_text(marked(nap(91))[0])
             (group / "freezer.state").write_text("FROZEN")
             await until(lambda: "j" in controller.ends)
             assert "was killed and is in uninterruptible sleep" in controller.ends["j"].remark
