@@ -3,7 +3,6 @@
 All else is what the user's own program does. How long a machine may be silent or away is a tenth of what it is for users.
 """
 
-import functools
 import sys
 
 from outspread.machines.ssh import shell, start_command, target
@@ -14,13 +13,20 @@ ABANDONED_AFTER_S = 2.0
 _ANCHOR = "outspread.machines.ssh.anchor"
 
 
+class HastyTarget(target.SshTarget, frozen=True):
+    """A machine of which more is expected."""
+
+    connect_within_s: float = 2.0
+    keepalive_s: float = 1.0
+    remake_within_s: float = 3.0
+
+
 def main() -> None:
     """Run the program."""
     assert shell  # imported before its target is replaced
     shorten = f"\nif {_ANCHOR!r} in sys.modules:\n    sys.modules[{_ANCHOR!r}].ABANDONED_AFTER_S = {ABANDONED_AFTER_S}\n"
     start_command._START = shorten + start_command._START
-    hasty = functools.partial(target.SshTarget, remake_within_s=3.0, connect_within_s=2.0, keepalive_s=1.0)
-    target.SshTarget = hasty  # type: ignore[misc, assignment] # called like the class
+    target.SshTarget = HastyTarget  # type: ignore[misc]
     del sys.argv[0]
     if sys.argv[0] == "spread":
         from outspread.cli import spread_main
