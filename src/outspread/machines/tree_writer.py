@@ -97,8 +97,14 @@ class TreeWriter:
             raise _RefusedError
         source_parent = self._walk(source[:-1])
         try:
+            target = _target(source[-1], source_parent)
+            if target is not None and not _stays_inside(target, depth=len(parts) - 1):
+                raise _RefusedError  # in that place the same link leads elsewhere
             self._make_room(parts[-1], parent)
-            os.link(source[-1], parts[-1], src_dir_fd=source_parent, dst_dir_fd=parent, follow_symlinks=False)
+            if target is not None:
+                os.symlink(target, parts[-1], dir_fd=parent)
+            else:
+                os.link(source[-1], parts[-1], src_dir_fd=source_parent, dst_dir_fd=parent, follow_symlinks=False)
         except FileNotFoundError as error:  # to something that was refused itself
             raise _RefusedError from error
         finally:
@@ -146,6 +152,16 @@ def _parts(name: str) -> list[str]:
     if name.startswith("/") or ".." in parts:
         raise _RefusedError
     return parts
+
+
+def _target(name: str, directory: int) -> str | None:
+    """Return where a symbolic link leads; None for what is none."""
+    try:
+        return os.readlink(name, dir_fd=directory)
+    except OSError as error:
+        if error.errno == errno.EINVAL:
+            return None
+        raise
 
 
 def _stays_inside(target: str, *, depth: int) -> bool:

@@ -86,6 +86,19 @@ def test_hard_links_are_to_what_was_written(tmp_path: Path) -> None:
     assert (to / "l4").is_symlink()
 
 
+def test_a_link_to_a_link_leads_outside_from_nowhere_either(tmp_path: Path) -> None:
+    """What leads to something inside from two levels down leads out from one."""
+    names = ["up", "a/up", "a/b/up", "a/b/c/up"]
+    links = [TarEntry(name, EntryKind.HARD_LINK, target="a/b/link") for name in names]
+    assert write(tmp_path / "to", file("up"), b"1", symlink("a/b/link", "../../f"), *links) == ["up", "a/up"]
+    assert seen(tmp_path / "to") == {"up": "1", **dict.fromkeys(["a/b/link", "a/b/up", "a/b/c/up"], "-> ../../f")}
+
+
+def test_a_hard_link_to_nothing_takes_nothing_away(tmp_path: Path) -> None:
+    assert write(tmp_path, file("f"), b"1", TarEntry("f", EntryKind.HARD_LINK, target="no")) == ["f"]
+    assert seen(tmp_path) == {"f": "1"}
+
+
 def test_special_files_are_refused(tmp_path: Path) -> None:
     assert write(tmp_path, TarEntry("device", EntryKind.OTHER)) == ["device"]
     assert seen(tmp_path) == {}
