@@ -81,7 +81,7 @@ class Site:
 
     def disk(self, place: int = 0) -> Path:
         """Return the disk of a host that is up."""
-        return disk_of(self.hosts[place])
+        return self.hosts[place].disk
 
     def finals(self) -> dict[str, int]:
         """Return how many jobs of the latest run ended in which way, as it is recorded."""
@@ -142,11 +142,6 @@ class Site:
         """Return address and state of the machines that the record does not have as given back."""
         with contextlib.closing(self._record()) as record:
             return record.execute("SELECT address, state FROM machines WHERE state != 'gone'").fetchall()
-
-
-def disk_of(host: Host) -> Path:
-    """Return the disk of a host that is up."""
-    return Path(f"/proc/{min(host.processes())}/root")
 
 
 def discard_command(printed: str) -> list[str]:

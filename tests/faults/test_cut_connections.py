@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from tests.faults.cable import Cable
-from tests.faults.site import disk_of, wait_for
+from tests.faults.site import wait_for
 from tests.hosts.host import Host
 
 NewSite = Callable[..., Any]
@@ -51,7 +51,7 @@ def test_the_log_has_no_gap_and_no_repeat_and_the_job_passes(new_site: NewSite, 
         entry.rename(entry.with_name(cable.spread_address))
     with site.project.start("outspread", "run", "--json", "-vv") as process:
         for host, cable in zip(site.hosts, cables, strict=True):
-            disk = disk_of(host)
+            disk = host.disk
             wait_for((disk / "at").exists, "a script that prints")
             if how == "killed":
                 assert host.signal_connections(signal.SIGKILL)
@@ -102,11 +102,11 @@ def test_another_machine_at_the_address_is_refused_in_a_run_and_taken_as_a_new_o
     first = site.hosts[0]
     site.project.task("one", "execute: '[ -e /calm ] || { touch /at; sleep 98765; }'\n")
     with site.project.start("outspread", "run") as process:
-        wait_for((disk_of(first) / "at").exists, "a job")
+        wait_for((first.disk / "at").exists, "a job")
         first.kill()
         second = new_host(address=first.address, port=first.port)
-        (disk_of(second) / "calm").touch()
-        (site.here / "hosts" / first.spread_address).write_text(str(min(second.processes())))
+        (second.disk / "calm").touch()
+        (site.here / "hosts" / first.spread_address).write_text(str(second.init))
         out, _ = process.communicate(timeout=30)
     assert process.returncode == 0, out
     assert "its host key is not the one it had before" in out

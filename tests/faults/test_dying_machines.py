@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tests.faults.site import disk_of, wait_for
+from tests.faults.site import wait_for
 from tests.hosts.host import Host
 
 NewSite = Callable[..., Any]
@@ -85,8 +85,8 @@ def test_several_die_and_replacements_too(new_site: NewSite) -> None:
     alive = list(site.hosts)
     with site.project.start("outspread", "run") as process:
         for _ in range(4):
-            wait_for(lambda: any((disk_of(host) / "at").exists() for host in alive), "a job on a machine that is to die")
-            dying = next(host for host in alive if (disk_of(host) / "at").exists())
+            wait_for(lambda: any((host.disk / "at").exists() for host in alive), "a job on a machine that is to die")
+            dying = next(host for host in alive if (host.disk / "at").exists())
             alive.remove(dying)
             take_power_from(site, dying)
         out, _ = process.communicate(timeout=30)

@@ -4,8 +4,6 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from tests.faults.site import disk_of
-
 NewSite = Callable[..., Any]
 
 #: Each script writes down its boot and how often it was begun, and asks for a reboot with a key and without.
@@ -37,7 +35,7 @@ def test_each_script_goes_on_after_its_reboots_and_the_eleventh_is_refused(new_s
     assert (outcomes["endless"]["outcome"], outcomes["endless"]["reason"]) == ("failed", "asked for more than 10 reboots")
     assert ended.code == 1
     assert site.finals() == {"passed": 1, "failed": 1}
-    disks = {("endless" if (disk_of(host) / "root/counts").exists() else "twice"): disk_of(host) / "root" for host in site.hosts}
+    disks = {("endless" if (host.disk / "root/counts").exists() else "twice"): host.disk / "root" for host in site.hosts}
     assert (disks["endless"] / "counts").read_text().split() == [str(count) for count in range(11)]
     for verb in verbs:
         assert (disks["twice"] / f"counts-{verb}").read_text().split() == ["0", "1", "tidy"]
@@ -55,8 +53,8 @@ def test_a_machine_that_does_not_come_back_is_an_infrastructure_failure_with_its
     site = new_site("away", hosts=3)
     fates = ["poweroff", "true", "/root/reboot"]
     for host, fate in zip(sorted(site.hosts, key=lambda host: str(host.spread_address)), fates, strict=True):
-        reboot = disk_of(host) / "usr/sbin/reboot"
-        reboot.rename(disk_of(host) / "root/reboot")
+        reboot = host.disk / "usr/sbin/reboot"
+        reboot.rename(host.disk / "root/reboot")
         reboot.write_text(f"#!/bin/sh\nexec {fate}\n")
         reboot.chmod(0o755)
     # a machine is got once only: what is wrong with it stays

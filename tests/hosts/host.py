@@ -92,13 +92,23 @@ class Host:
         """Its public key, as in a known_hosts file without the name."""
         return " ".join(self.read("/etc/ssh/ssh_host_ed25519_key.pub").split()[:2])
 
+    @property
+    def init(self) -> int:
+        """The id here of its first process, since the last boot that was waited for."""
+        return self._init
+
+    @property
+    def disk(self) -> Path:
+        """Its disk, while it is up."""
+        return Path(f"/proc/{self._init}/root")
+
     def read(self, path: str) -> str:
         """Return the text of a file on its disk."""
-        return Path(f"/proc/{self._init}/root{path}").read_text()
+        return self.disk.joinpath(path.removeprefix("/")).read_text()
 
     def remove(self, path: str) -> None:
         """Take away a directory on its disk, if there is one."""
-        shutil.rmtree(f"/proc/{self._init}/root{path}", ignore_errors=True)
+        shutil.rmtree(self.disk / path.removeprefix("/"), ignore_errors=True)
 
     def wait_for_boot(self) -> None:
         """Return when a boot that was not waited for yet has come so far that sshd listens."""

@@ -227,7 +227,7 @@ class Lab:
 
     def _note_hosts(self) -> None:
         for host in self.hosts:
-            (self.directory / "hosts" / host.spread_address).write_text(str(min(host.processes())))
+            (self.directory / "hosts" / host.spread_address).write_text(str(host.init))
 
     def write(self, **changes: object) -> None:
         """Write the project's file."""

@@ -4,7 +4,6 @@ import json
 import re
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 MakeLab = Callable[[int], Any]
@@ -113,7 +112,7 @@ def test_an_address_that_two_machines_name_is_an_error(lab: MakeLab) -> None:
 def test_a_killed_run_says_beforehand_what_gives_its_machines_back(lab: MakeLab) -> None:
     one = lab(1)
     one.project.task("long", "execute: touch /begun; sleep 98765\n")
-    begun = Path(f"/proc/{min(one.hosts[0].processes())}/root/begun")
+    begun = one.hosts[0].disk / "begun"
     for program, pattern in (
         (["outspread", "run"], r"if killed, give its machines back with: (.*)"),
         (["spread"], r"If killed, discard servers with: (.*)"),
@@ -136,7 +135,7 @@ def test_a_killed_run_says_beforehand_what_gives_its_machines_back(lab: MakeLab)
 def test_a_run_that_goes_on_is_not_discarded(lab: MakeLab) -> None:
     one = lab(1)
     one.project.task("long", "execute: touch /begun; while [ ! -e /enough ]; do sleep 0.1; done\n")
-    disk = Path(f"/proc/{min(one.hosts[0].processes())}/root")
+    disk = one.hosts[0].disk
     with one.project.start("outspread", "run") as process:
         wait_for((disk / "begun").exists)
         assert one.project.run("outspread", "discard", "--orphans").err == "nothing to discard\n"

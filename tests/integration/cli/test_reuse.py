@@ -3,7 +3,6 @@
 import json
 import stat
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -142,7 +141,7 @@ def test_a_kept_machine_that_is_gone_is_left_and_another_one_got(lab: MakeLab) -
 
 def test_content_that_was_half_sent_is_sent_again(lab: MakeLab) -> None:
     one = lab(1)
-    disk = Path(f"/proc/{min(one.hosts[0].processes())}/root")
+    disk = one.hosts[0].disk
     (disk / "usr/bin/tar").rename(disk / "usr/bin/real-tar")
     (disk / "usr/bin/tar").write_text("#!/bin/sh\necho half > half\ntouch /at-send\nexec sleep 98765\n")
     (disk / "usr/bin/tar").chmod(0o755)
@@ -162,7 +161,7 @@ def test_content_that_was_half_sent_is_sent_again(lab: MakeLab) -> None:
 
 def test_a_run_waits_for_the_one_that_has_the_machines(lab: MakeLab) -> None:
     one = lab(1)
-    disk = Path(f"/proc/{min(one.hosts[0].processes())}/root")
+    disk = one.hosts[0].disk
     one.project.task("t", "execute: touch /begun; while [ ! -e /enough ]; do sleep 0.1; done\n")
     with one.project.start("spread", "-reuse") as first:
         while not (disk / "begun").exists():
@@ -183,7 +182,7 @@ def test_abend_keeps_what_it_stopped_for(lab: MakeLab) -> None:
     one.project.task("bad", "execute: touch /evidence; false\nrestore: rm /evidence\n")
     ended = one.project.run("outspread", "run", "--abend", "--reuse")
     assert ended.code == 1
-    assert (Path(f"/proc/{min(one.hosts[0].processes())}/root") / "evidence").exists()
+    assert (one.hosts[0].disk / "evidence").exists()
     assert one.taken() == [one.hosts[0].spread_address]
     assert "given back" not in ended.err
     assert one.project.run("outspread", "discard").code == 0
@@ -191,7 +190,7 @@ def test_abend_keeps_what_it_stopped_for(lab: MakeLab) -> None:
 
 def test_gc_finds_what_killed_runs_of_the_project_left(lab: MakeLab) -> None:
     one = lab(1)
-    disk = Path(f"/proc/{min(one.hosts[0].processes())}/root")
+    disk = one.hosts[0].disk
     one.project.task("long", "execute: touch /begun; sleep 98765\n")
     with one.project.start("spread") as process:
         while not (disk / "begun").exists():

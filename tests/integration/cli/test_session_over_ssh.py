@@ -198,7 +198,7 @@ def test_shells_on_a_terminal(seen: Seen, lab: Any, on_terminal: Callable[..., A
 def test_a_large_tree_shows_how_far_it_is(seen: Seen, lab: Any) -> None:
     """The machine takes it slowly: what was sent so far is said, in every view, and is not all of it at once."""
     (lab.project.root / "data/large").write_bytes(random.randbytes(64_000_000))  # what can be packed is there at once
-    disk = Path(f"/proc/{min(lab.hosts[0].processes())}/root")
+    disk = lab.hosts[0].disk
     tar = disk / "usr/bin/tar"
     tar.rename(disk / "usr/bin/real-tar")
     tar.write_text('#!/bin/sh\nsleep 6\nexec real-tar "$@"\n')
